@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: the numbers that the kernel's dispatcher follows. A policy commits them per CPU; with no
+ * plan, everything rotates. Times are in nanoseconds.
+ */
+#ifndef KEEL_PLAN_H
+#define KEEL_PLAN_H
+
+#include <keel/types.h>
+
+#define KEEL_SLOTS_MAX 64    /* per CPU */
+#define KEEL_BUCKETS_MAX 128 /* per machine, shared by all CPUs */
+#define KEEL_BUCKET_NONE 0xffffu
+
+enum keel_slot_flags {
+    KEEL_SLOT_HARD = 1u << 0, /* out of budget: does not run, not even in the background */
+    KEEL_SLOT_EDF = 1u << 1,  /* among equal ranks: earliest bucket deadline first */
+};
+
+struct keel_plan_slot {
+    uint16_t domain;
+    uint16_t vcpu;
+    uint16_t bucket;  /* index, or KEEL_BUCKET_NONE: no limit */
+    uint8_t rank;     /* lower runs first; equal ranks rotate */
+    uint8_t flags;    /* enum keel_slot_flags */
+    uint32_t min_run; /* ns that it runs before an equal or better slot's wake preempts it */
+    int32_t status;   /* out: 0 or a negative error */
+};
+KEEL_ABI_SIZE(struct keel_plan_slot, 16);
+
+struct keel_plan_bucket {
+    uint16_t index;
+    uint16_t reserved; /* 0 */
+    int32_t status;    /* out: 0 or a negative error */
+    uint64_t budget;   /* per period */
+    uint64_t period;   /* 100 us to 10 s */
+    uint64_t deadline; /* relative to the refill; 0: the period */
+};
+KEEL_ABI_SIZE(struct keel_plan_bucket, 32);
+
+/* Followed by nbuckets buckets, then nslots slots. Slots replace the CPU's list as a whole. */
+struct keel_plan {
+    uint32_t epoch;    /* of the scheduler, from the first commit on its incarnation */
+    uint16_t cpu;
+    uint16_t nbuckets;
+    uint16_t nslots;
+    uint16_t flags;    /* 0 */
+    uint32_t slice;    /* ns after which equal ranks rotate; 0: 5 ms */
+    uint64_t lease;    /* ns without a commit after which the plan ends; 0: never */
+};
+KEEL_ABI_SIZE(struct keel_plan, 24);
+
+/* Answer of `plan_read`, per vCPU that exists in the CPUs of the edge. */
+struct keel_plan_vcpu {
+    uint16_t domain;
+    uint16_t vcpu;
+    uint16_t state; /* 0 off, 1 ready, 2 running, 3 waiting, 4 blocked */
+    uint16_t cpu;   /* where it ran last */
+    uint32_t incarnation;
+    uint32_t kind;  /* enum keel_domain_kind */
+    uint64_t cpus;  /* that it may run on */
+    uint64_t run_time; /* counter ticks */
+};
+KEEL_ABI_SIZE(struct keel_plan_vcpu, 32);
+
+#endif
