@@ -1,26 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the loader stage hands to the kernel: one fixed, checked structure. The kernel checks every
- * field against the limits here before it uses any of it. The builder gets the same page, read-only.
+ * field against the limits here before it uses any of it. The builder gets the same page,
+ * read-only.
  *
- * The loader also builds the kernel's own (stage 1) page tables: RAM and the device regions listed
- * here at VA = PA (RAM: read-write, never executable; devices: nGnRE), the kernel image at
- * KEEL_KERNEL_VA with the permissions of its segments, and each CPU's area at KEEL_CPU_VA(n).
- * Every CPU enters the kernel through the image's first page (identity-mapped, read-execute),
- * with the MMU off, x0 = physical address of its `struct keel_cpu_entry`.
+ * The loader also builds the kernel's own (stage 1) page tables: RAM that is not RESERVED and the
+ * device regions listed here at VA = PA (RAM: read-write, never executable, the kernel's text and
+ * read-only data read-only; devices: nGnRE), the kernel image at KEEL_KERNEL_VA with the
+ * permissions of its segments, and each CPU's area at KEEL_CPU_VA(n). Page 0 is never mapped. Every
+ * CPU enters the kernel through the image's first page (identity-mapped, read-execute), with the
+ * MMU off, x0 = physical address of its `struct keel_cpu_entry`. The loader starts only the boot
+ * CPU; the kernel starts the others by PSCI CPU_ON with entry point kernel_pa and context
+ * cpu_entry_pa + n * sizeof(struct keel_cpu_entry).
  */
 #ifndef KEEL_BOOT_H
 #define KEEL_BOOT_H
 
 #include <keel/types.h>
 
-#define KEEL_BOOT_MAGIC 0x746f6f424c45454bull /* "KEELBoot" */
+#define KEEL_BOOT_MAGIC   0x746f6f424c45454bull /* "KEELBoot" */
 #define KEEL_BOOT_VERSION 1u
 
 #define KEEL_KERNEL_VA 0x0000800000000000ull
-#define KEEL_CPU_AREA 0x10000ull /* per CPU: 16 KiB unmapped, then 48 KiB mapped read-write */
+#define KEEL_CPU_AREA  0x10000ull /* per CPU: 16 KiB unmapped, then 48 KiB mapped read-write */
 #define KEEL_CPU_GUARD 0x4000ull
-#define KEEL_CPU_VA(n) (0x0000800040000000ull + (uint64_t)(n) * KEEL_CPU_AREA)
+#define KEEL_CPU_VA(n) (0x0000800040000000ull + (uint64_t)(n)*KEEL_CPU_AREA)
+
+/*
+ * The kernel's image is a flat binary, linked at KEEL_KERNEL_VA: text, read-only data, data, then
+ * (not in the file) bss, each beginning on a page. Its first page begins with the CPUs' entry and
+ * has this header at KEEL_KERNEL_HEADER_OFFSET. All sizes are multiples of the page size.
+ */
+struct keel_kernel_header {
+    uint64_t magic;
+    uint64_t text_bytes; /* from the entry; at least one page */
+    uint64_t rodata_bytes;
+    uint64_t data_bytes;
+    uint64_t bss_bytes; /* zeroed by the loader */
+};
+KEEL_ABI_SIZE(struct keel_kernel_header, 40);
+#define KEEL_KERNEL_MAGIC         0x6e72654b4c45454bull /* "KEELKern" */
+#define KEEL_KERNEL_HEADER_OFFSET 64
+
+/*
+ * The builder's address space (39 bits). Its ELF segments lie between KEEL_PAGE_SIZE and
+ * KEEL_BUILDER_LIMIT; above that it finds its stack and, read-only, what the loader left for it.
+ */
+#define KEEL_BUILDER_LIMIT       0x3f00000000ull
+#define KEEL_BUILDER_STACK_BYTES 0x10000ull
+#define KEEL_BUILDER_STACK_VA    0x3fffff0000ull /* lowest address; the page below is not mapped */
+#define KEEL_BUILDER_BOOT_VA     0x4000000000ull /* struct keel_boot */
+#define KEEL_BUILDER_DTB_VA      0x4100000000ull /* dtb_bytes; zeros to the end of the page */
+#define KEEL_BUILDER_BUNDLE_VA   0x4200000000ull /* bundle_bytes; zeros to the end of the page */
 
 enum keel_extent_kind {
     KEEL_EXTENT_FREE = 0,    /* content unknown: scrubbed before it reaches a domain */
@@ -77,7 +108,8 @@ struct keel_boot {
     uint64_t kernel_pa;     /* of the image's first page, the CPUs' entry */
     uint64_t page_table_pa; /* root of the kernel's stage 1 */
     uint64_t frame_table_pa;
-    uint64_t frame_table_pages; /* 8 bytes for every page from ram_lo to ram_hi */
+    uint64_t frame_table_pages; /* of the table: 8 bytes for every page from ram_lo to ram_hi */
+    uint64_t cpu_entry_pa;      /* of ncpus times struct keel_cpu_entry */
     uint64_t ram_lo, ram_hi;    /* lowest address of RAM, first address above it */
 
     uint32_t gic_kind; /* enum keel_gic_kind */
@@ -91,19 +123,20 @@ struct keel_boot {
     uint32_t irq_timer_virtual; /* INTID of the virtual timer */
     uint32_t irq_maintenance;   /* INTID of the GIC's maintenance interrupt */
 
-    uint64_t builder_entry, builder_stack; /* addresses in the builder's space */
+    uint64_t builder_entry, builder_stack; /* in the builder's space; stack: its top */
     uint64_t bundle_bytes, dtb_bytes;
 };
 KEEL_ABI_OFFSET(struct keel_boot, cpu_mpidr, 24);
 KEEL_ABI_OFFSET(struct keel_boot, extent, 544);
+_Static_assert(sizeof(struct keel_boot) <= KEEL_PAGE_SIZE, "struct keel_boot fits in a page");
 
 /* What a CPU's first instructions need, one per CPU; read with the MMU off. */
 struct keel_cpu_entry {
     uint64_t page_table_pa;
-    uint64_t stack; /* VA, top */
-    uint64_t cpu;   /* VA of the bottom of the CPU's mapped area */
+    uint64_t stack;    /* VA, top */
+    uint64_t cpu;      /* VA of the bottom of the CPU's mapped area */
     uint64_t argument; /* boot CPU: VA of struct keel_boot; others: 0 */
-    uint64_t index; /* of the CPU */
+    uint64_t index;    /* of the CPU */
 };
 KEEL_ABI_SIZE(struct keel_cpu_entry, 40);
 

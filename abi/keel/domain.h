@@ -20,9 +20,11 @@ struct keel_domain_params {
     uint32_t vcpus; /* 1..KEEL_VCPUS_MAX; USER: 1 */
     uint32_t spis;  /* MACHINE: 0..KEEL_SPIS_MAX */
     uint64_t cpus;  /* physical CPUs that its vCPUs may run on */
+    uint32_t reserve_budget; /* ns per reserve_period on each of its CPUs, ahead of every plan */
+    uint32_t reserve_period; /* ns; 0: no reserve */
     char name[16];  /* NUL-terminated; for messages only */
 };
-KEEL_ABI_SIZE(struct keel_domain_params, 40);
+KEEL_ABI_SIZE(struct keel_domain_params, 48);
 
 /* Registers that the builder (before the domain runs) and holders of REGISTERS see. */
 struct keel_registers {

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every file of the kernel may use: address types, checks, results that cannot be ignored. */
+#ifndef KERNEL_BASE_H
+#define KERNEL_BASE_H
+
+#include <keel/types.h>
+#include <stdbool.h>
+
+/* Addresses that cannot be mixed up. */
+struct paddr {
+    uint64_t v;
+};
+struct ipa {
+    uint64_t v;
+};
+#define PADDR(value) ((struct paddr){(value)})
+#define IPA(value) ((struct ipa){(value)})
+
+#define must_check __attribute__((warn_unused_result))
+#define noreturn __attribute__((noreturn))
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* What cannot be false unless the kernel itself is broken. Always compiled in. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (unlikely(!(condition)))                                                                \
+            check_failed(__FILE__, __LINE__, #condition);                                          \
+    } while (0)
+noreturn void check_failed(const char *file, int line, const char *condition);
+
+/* The kernel's console; polled, bounded by the length of the line. %s %d %u %x (64 bits), %c. */
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memset(void *to, int byte, size_t bytes);
+void *memmove(void *to, const void *from, size_t bytes);
+int memcmp(const void *a, const void *b, size_t bytes);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Authority: every right is an edge in its holder's table. What a hot path needs of others' edges is
+ * kept at the target when an edge is set: who serves which window, who may send to which port.
+ * Written by the builder before the seal, read-only after it.
+ */
+#ifndef KERNEL_CPU_AUTHORITY_H
+#define KERNEL_CPU_AUTHORITY_H
+
+#include "base.h"
+#include <keel/edge.h>
+
+#define AUTHORITY_PORTS_MAX 16 /* ports that a domain provides */
+
+struct domain;
+
+/* Exits in [lo, hi] go to a service. */
+struct route {
+    uint64_t lo, hi;
+    uint16_t service;
+    uint16_t edge; /* of the service, to the domain */
+};
+
+/* A port that the domain may receive at, and who may send to it. */
+struct authority_port {
+    uint32_t port;
+    bool receives;    /* the domain has RECEIVE for it */
+    uint64_t senders; /* bit n: domain n */
+};
+
+struct authority {
+    struct keel_edge edge[KEEL_EDGES_MAX];
+    uint32_t self;            /* rights of edges to itself, together */
+    uint64_t self_cpus;       /* CPUs of its SCHEDULE edges */
+    struct route route[KEEL_ROUTES_MAX];
+    uint32_t routes;
+    struct route calls;       /* who answers HVC and SMC; lo 0: nobody, 1: somebody */
+    struct authority_port port[AUTHORITY_PORTS_MAX];
+    uint32_t ports;
+    uint64_t watchers;        /* bit n: domain n holds WATCH */
+};
+
+extern bool authority_sealed;
+
+/* The peer of a call: its domain, if the caller's edge grants one of `rights` and the incarnation is
+ * right. -EACCES, -ESTALE. `edge` out, may be NULL. */
+must_check int64_t authority_peer(const struct domain *caller, keel_peer peer, uint32_t rights,
+                                  struct domain **target, const struct keel_edge **edge);
+
+must_check int64_t authority_edge_set(struct domain *holder, uint32_t index,
+                                      const struct keel_edge *edge);
+must_check int64_t authority_seal(void);
+
+/* Who serves an access to ipa by the domain, or NULL. */
+const struct route *authority_route(const struct domain *domain, uint64_t ipa);
+
+/* The entry of a port that the domain provides, or NULL. */
+static inline const struct authority_port *authority_port(const struct authority *authority,
+                                                          uint32_t port)
+{
+    for (uint32_t i = 0; i < authority->ports; i++)
+        if (authority->port[i].port == port)
+            return &authority->port[i];
+    return NULL;
+}
+
+/* Whether [pa, pa + bytes) lies within one DEVICE edge of the domain. */
+bool authority_device(const struct domain *domain, uint64_t pa, uint64_t bytes);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A domain: memory, rights, rings, virtual CPUs. The table is static: an id names a domain across all
+ * its lives, its edges are kept, and a stale pointer never leads anywhere else.
+ */
+#ifndef KERNEL_CPU_DOMAIN_H
+#define KERNEL_CPU_DOMAIN_H
+
+#include "argo/argo.h"
+#include "arch/domain.h"
+#include "cpu/authority.h"
+#include "memory/space.h"
+#include <keel/domain.h>
+#include <keel/event.h>
+
+struct vcpu;
+
+struct domain {
+    struct lock lock;
+    uint16_t id;
+    uint8_t kind;                /* enum keel_domain_kind */
+    uint8_t flags;               /* enum keel_domain_flags */
+    uint8_t state;               /* enum keel_domain_state; atomic */
+    uint8_t vcpus;               /* how many */
+    uint8_t irqs;                /* physical interrupts of its DEVICE edges */
+    uint32_t incarnation;        /* of this life, or the last; 0: never lived */
+    uint64_t cpus;               /* physical CPUs that its vCPUs may run on */
+    struct vcpu *vcpu[KEEL_VCPUS_MAX];
+    char name[16];
+
+    struct authority authority;  /* its edges, and what others may do to it */
+    struct space space;
+    struct argo_domain argo;
+    struct arch_domain arch;     /* AArch64: its virtual interrupts */
+
+    uint32_t stop_reason;        /* enum keel_stop_reason */
+    uint64_t stop_detail[4];
+};
+
+extern struct domain domains[KEEL_DOMAINS_MAX];
+
+static inline bool domain_runs(const struct domain *domain)
+{
+    return __atomic_load_n(&domain->state, __ATOMIC_ACQUIRE) == KEEL_DOMAIN_RUNNING;
+}
+
+static inline bool domain_exists(const struct domain *domain)
+{
+    return __atomic_load_n(&domain->state, __ATOMIC_ACQUIRE) != KEEL_DOMAIN_ABSENT;
+}
+
+must_check int64_t domain_create(struct domain *domain, const struct keel_domain_params *params);
+must_check int64_t domain_seal(struct domain *domain);
+must_check int64_t domain_run(struct domain *domain);
+
+/* Ends a life, from any CPU, for any reason; its watchers are told. Its vCPUs leave their CPUs at
+ * their next exit, which an IPI causes. False if it did not run. Bounded. */
+bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4]);
+
+/* One step; -EAGAIN: call again. */
+must_check int64_t domain_destroy(struct domain *domain);
+
+void domain_life(const struct domain *domain, uint32_t edge, struct keel_life *life);
+
+#endif

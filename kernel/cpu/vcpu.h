@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual CPU, of a machine or of a service. States and who changes them:
+ *
+ *   OFF      nobody runs it                        vcpu_start -> READY
+ *   READY    wants a CPU; bit set in ready mask    claimed by one CPU: -> RUNNING
+ *   RUNNING  current on `cpu`                      preempted -> READY, wait or WFI -> WAITING,
+ *                                                  exit -> BLOCKED, off -> OFF; only by that CPU
+ *   WAITING  user: for its event word; machine: for a virtual interrupt    signal -> READY
+ *   BLOCKED  machine: for the answer to its exit   reply -> READY
+ *
+ * Registers are complete in memory in every state but RUNNING, except that a machine's EL1 state may
+ * still be loaded on CPU `loaded_on`, and then only that CPU may claim it.
+ */
+#ifndef KERNEL_CPU_VCPU_H
+#define KERNEL_CPU_VCPU_H
+
+#include "arch/vcpu.h"
+#include "cpu/timer.h"
+#include "lock.h"
+#include <keel/event.h>
+
+#define VCPUS_TOTAL 256
+#define CPU_NONE 0xffu
+
+struct domain;
+
+enum vcpu_state { VCPU_OFF, VCPU_READY, VCPU_RUNNING, VCPU_WAITING, VCPU_BLOCKED };
+
+/* The one exit that a machine's vCPU can have pending. Owned by the vCPU while RUNNING; by whoever
+ * answers while BLOCKED. */
+struct exit {
+    struct keel_exit message;
+    uint16_t service;   /* domain id */
+    uint8_t reg;        /* READ: target register, 31: none */
+    bool sign_extend;
+    bool wide;          /* READ: 64-bit register */
+    bool sent;          /* is in the service's kernel ring; else it goes there when there is space */
+};
+
+struct vcpu {
+    struct arch_registers registers; /* first: the trap entry saves here */
+    struct arch_vcpu arch;
+
+    uint8_t state;      /* enum vcpu_state; atomic */
+    uint8_t index;      /* in its domain */
+    uint8_t cpu;        /* where it runs or ran last */
+    uint8_t loaded_on;  /* machine: CPU whose registers hold its EL1 state, or CPU_NONE; atomic */
+    uint16_t id;        /* in vcpus[] */
+    bool user;          /* kind of its domain */
+    bool waits;         /* user: x0 gets the event word when it is claimed */
+    bool abort;         /* machine: takes an external abort before it goes on */
+    bool undefined;     /* machine: takes an undefined instruction before it goes on */
+    struct domain *domain;
+
+    uint64_t events;    /* user: atomic */
+    struct exit exit;
+    struct timer timer; /* user: deadline of wait; machine: virtual timer while not loaded */
+
+    uint64_t run_time;  /* counter ticks */
+};
+
+extern struct vcpu vcpus[VCPUS_TOTAL];
+
+/* Sets bits of a service's event word and wakes it. Any CPU, any lock below vgic.lock not held. */
+void vcpu_signal(struct vcpu *vcpu, uint64_t events);
+
+/* Something that a machine's vCPU must look at has changed (a virtual interrupt): wakes it from WFI,
+ * or makes the CPU that runs it pass through the kernel. Callable with its vgic lock held. */
+void vcpu_kick(struct vcpu *vcpu);
+
+/* The vCPU that runs on this CPU, or NULL. */
+struct vcpu *vcpu_current(void);
+
+#endif

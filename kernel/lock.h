@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fair spin lock (ticket), and the annotations with which clang checks its use.
+ *
+ * Lock order, outermost first. Whoever holds a lock takes only locks further down:
+ *   authority (kernel/cpu/authority.c)   the edges, until the seal
+ *   domain.lock                          its life; builds, stops, destruction
+ *   space.lock                           its memory; of two, the lower domain id first
+ *   argo_domain.lock                     the table of its rings
+ *   argo_ring.lock                       one ring
+ *   vgic.lock                            a domain's SPIs
+ *   vcpu.lock                            one vCPU's virtual interrupts
+ *   cpu.lock                             one CPU's slots and timers
+ *   bucket.lock, frame and console locks leaves: nothing is taken under them
+ */
+#ifndef KERNEL_LOCK_H
+#define KERNEL_LOCK_H
+
+#include "base.h"
+
+#if defined(__clang__)
+#define THREAD_ANNOTATION(x) __attribute__((x))
+#else
+#define THREAD_ANNOTATION(x)
+#endif
+#define CAPABILITY(x) THREAD_ANNOTATION(capability(x))
+#define GUARDED_BY(x) THREAD_ANNOTATION(guarded_by(x))
+#define REQUIRES(...) THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
+#define ACQUIRES(...) THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
+#define RELEASES(...) THREAD_ANNOTATION(release_capability(__VA_ARGS__))
+#define TRY_ACQUIRES(...) THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
+#define EXCLUDES(...) THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
+#define NO_LOCK_ANALYSIS THREAD_ANNOTATION(no_thread_safety_analysis)
+
+struct CAPABILITY("lock") lock {
+    uint16_t next;  /* ticket that the next taker draws */
+    uint16_t owner; /* ticket that holds the lock */
+};
+
+static inline void lock_take(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
+{
+    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+    while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
+        ;
+}
+
+static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
+{
+    uint16_t owner = __atomic_load_n(&lock->owner, __ATOMIC_RELAXED);
+    uint16_t expected = owner;
+
+    return __atomic_compare_exchange_n(&lock->next, &expected, (uint16_t)(owner + 1), false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void lock_release(struct lock *lock) RELEASES(lock) NO_LOCK_ANALYSIS
+{
+    __atomic_store_n(&lock->owner, (uint16_t)(lock->owner + 1), __ATOMIC_RELEASE);
+}
+
+#endif
