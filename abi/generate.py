@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that follows from the call table: generate.py KIND calls.toml > output
+
+stubs      keel/calls.h: what a service calls
+dispatch   calls_generated.h: numbers, handlers' prototypes and the kernel's decoder
+reference  the reference page
+grammar    the call table as data, for the hostile suite and the fuzzers
+"""
+import sys
+import tomllib
+
+HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Generated from abi/calls.toml by abi/generate.py. */\n"
+POINTERS = {"in": "const ", "out": "", "inout": ""}
+
+
+def read(path):
+    with open(path, "rb") as file:
+        calls = tomllib.load(file)["call"]
+    names = [call["name"] for call in calls]
+    if len(calls) >= 40 or len(set(names)) != len(names):
+        sys.exit(f"{path}: fewer than 40 calls with different names are expected")
+    for number, call in enumerate(calls):
+        call["number"] = number
+        call["rights"] = call.get("right", "").split("|") if call.get("right") else []
+        if len(call["args"]) > 6:
+            sys.exit(f"{path}: {call['name']}: more than 6 arguments")
+    return calls
+
+
+def has_peer(call):
+    return bool(call["args"]) and call["args"][0]["class"] == "peer"
+
+
+def rights_mask(call):
+    return " | ".join(f"KEEL_RIGHT_{right}" for right in call["rights"])
+
+
+def stubs(calls):
+    out = [HEAD, "#ifndef KEEL_CALLS_H\n#define KEEL_CALLS_H\n",
+           "#include <keel/argo.h>\n#include <keel/domain.h>\n#include <keel/edge.h>\n"
+           "#include <keel/event.h>\n#include <keel/interrupt.h>\n#include <keel/plan.h>\n"
+           "#include <keel/arch/call.h>\n"]
+    for call in calls:
+        params, values = [], []
+        for arg in call["args"]:
+            if arg["class"] in POINTERS and "type" in arg:
+                params.append(f"{POINTERS[arg['class']]}{arg['type']} *{arg['name']}")
+                values.append(f"(uint64_t)(uintptr_t){arg['name']}")
+            elif arg["class"] == "peer":
+                params.append("keel_peer peer")
+                values.append("peer")
+            else:
+                params.append(f"uint64_t {arg['name']}")
+                values.append(arg["name"])
+        if call.get("second"):
+            params.append("uint64_t *second")
+        values += ["0"] * (6 - len(values))
+        second = "second" if call.get("second") else "NULL"
+        out.append(f"/* {call['doc']} */")
+        out.append(f"static inline int64_t keel_{call['name']}({', '.join(params) or 'void'})")
+        out.append("{")
+        out.append(f"    return keel_call({call['number']}, {', '.join(values)}, {second});")
+        out.append("}\n")
+    out.append("#endif")
+    return out
+
+
+def dispatch(calls):
+    out = [HEAD, "#ifndef CALLS_GENERATED_H\n#define CALLS_GENERATED_H\n", "enum call_number {"]
+    out += [f"    CALL_{call['name'].upper()} = {call['number']}," for call in calls]
+    out.append(f"    CALLS = {len(calls)},\n}};\n")
+    for call in calls:
+        params = ["struct vcpu *caller"]
+        rest = call["args"]
+        if has_peer(call):
+            params += ["struct domain *peer", "const struct keel_edge *edge"]
+            rest = rest[1:]
+        params += [f"uint64_t {arg['name']}" for arg in rest]
+        call["prototype"] = f"int64_t call_{call['name']}({', '.join(params)})"
+        out.append(f"must_check {call['prototype']};")
+    out.append("\nstatic inline int64_t calls_decode(struct vcpu *caller, uint64_t number, const uint64_t *x)")
+    out.append("{\n    struct domain *peer;\n    const struct keel_edge *edge;\n    int64_t status;\n")
+    out.append("    switch (number) {")
+    for call in calls:
+        out.append(f"    case CALL_{call['name'].upper()}:")
+        first = 0
+        values = ["caller"]
+        if has_peer(call):
+            name = "authority_peer_any" if call.get("any_incarnation") else "authority_peer"
+            out.append(f"        status = {name}(caller->domain, x[0], {rights_mask(call)}, &peer, &edge);")
+            out.append("        if (unlikely(status < 0))\n            return status;")
+            values += ["peer", "edge"]
+            first = 1
+        elif call["rights"]:
+            out.append(f"        if (unlikely(!(caller->domain->authority.self & ({rights_mask(call)}))))")
+            out.append("            return -KEEL_EACCES;")
+        values += [f"x[{n}]" for n in range(first, len(call["args"]))]
+        out.append(f"        return call_{call['name']}({', '.join(values)});")
+    out.append("    default:\n        return -KEEL_ENOSYS;\n    }\n}\n\n#endif")
+    return out
+
+
+def reference(calls):
+    out = ["# Calls of the Keel kernel", "",
+           "Generated from `abi/calls.toml`. A service calls with `SVC #0`: number in x8, arguments in x0 to x5; x0",
+           "returns a value or a negated error, x1 a second value where one is named; other registers are kept.",
+           "Calls with a peer can also return EACCES (no such edge, a right is missing, outside a window) and ESTALE",
+           "(another incarnation than named); calls whose right is on the caller itself, EACCES.", "",
+           "| nr | call | right | returns |", "|---|---|---|---|"]
+    for call in calls:
+        args = ", ".join(arg["name"] for arg in call["args"])
+        right = " or ".join(call["rights"]) or "-"
+        out.append(f"| {call['number']} | `{call['name']}({args})` | {right} | {call.get('returns', '0')} |")
+    for call in calls:
+        out += ["", f"## {call['number']} {call['name']}", "", call["doc"], ""]
+        for arg in call["args"]:
+            type_ = f", `{arg['type']}`" if "type" in arg else ""
+            out.append(f"- `{arg['name']}`: {arg['class']}{type_}")
+        if call.get("errors"):
+            out += ["", "Errors: " + "; ".join(call["errors"]) + "."]
+    return out
+
+
+def grammar(calls):
+    out = [HEAD, "/* For each call: its name, and the classes of its arguments. */",
+           "struct call_grammar {\n    const char *name;\n    unsigned arguments;\n    const char *class[6];\n"
+           "    const char *type[6];\n};\n", "static const struct call_grammar call_grammar[] = {"]
+    for call in calls:
+        classes = ", ".join(f'"{arg["class"]}"' for arg in call["args"]) or "0"
+        types = ", ".join(f'"{arg.get("type", "")}"' for arg in call["args"]) or "0"
+        out.append(f'    {{"{call["name"]}", {len(call["args"])}, {{{classes}}}, {{{types}}}}},')
+    out.append("};")
+    return out
+
+
+if __name__ == "__main__":
+    kinds = {"stubs": stubs, "dispatch": dispatch, "reference": reference, "grammar": grammar}
+    if len(sys.argv) != 3 or sys.argv[1] not in kinds:
+        sys.exit(__doc__)
+    print("\n".join(kinds[sys.argv[1]](read(sys.argv[2]))))
