@@ -3,7 +3,7 @@
 
 The rule is that of musl's Makefile: a file of the architecture replaces the generic one of the
 same stem, and files of ours (keel/src/ARCH) replace both. ldso/ and crt/ are not part of the
-library.
+library. The group `bits` is not one of sources: it is the headers of bits/, by the same rule.
 """
 
 import glob
@@ -63,6 +63,11 @@ def sources(arch, ours):
 def main():
     folder, arch, group = sys.argv[1:]
     os.chdir(folder)
+    if group == 'bits':
+        headers = {os.path.basename(path): path for kind in ('generic', arch)
+                   for path in glob.glob(f'arch/{kind}/bits/*.h')}
+        print('\n'.join(sorted(headers.values())))
+        return
     # With FP, upstream's setjmp and longjmp are the right ones.
     ours = 'none' if group == 'both_fp' else f'keel/src/{arch}'
     wanted = 'both' if group.startswith('both_') else group
