@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Argo's operations by the call `argo`; see argo.h. */
+#include <argo/argo.h>
+
+#include <keel/calls.h>
+#include <string.h>
+
+/* One call has four shapes: the pointers are what each operation takes there. */
+static int operation(uint64_t op, const void *arg1, const void *arg2, uint64_t arg3, uint64_t arg4)
+{
+    return (int)keel_argo(op, arg1, arg2, arg3, arg4);
+}
+
+int argo_ring_register(struct argo_ring *ring, uint32_t port, uint16_t partner, void *memory,
+                       uint32_t len)
+{
+    uint64_t frames[KEEL_ARGO_PAGES(ARGO_RING_BYTES_MAX)];
+    if (len < KEEL_ARGO_RING_MIN || len > ARGO_RING_BYTES_MAX || len % KEEL_ARGO_SLOT != 0 ||
+        (uintptr_t)memory % KEEL_PAGE_SIZE != 0)
+        return -KEEL_EINVAL;
+    uint32_t pages = KEEL_ARGO_PAGES(len);
+    for (uint32_t i = 0; i < pages; i++)
+        frames[i] = ((uintptr_t)memory >> KEEL_PAGE_SHIFT) + i;
+    memset(memory, 0, sizeof(struct keel_argo_ring));
+    *ring = (struct argo_ring){.shared = memory, .len = len, .port = port, .partner = partner};
+    struct keel_argo_register_ring request = {.aport = port, .partner_id = partner, .len = len};
+    return operation(KEEL_ARGO_REGISTER_RING, &request, frames, pages, 0);
+}
+
+int argo_ring_unregister(struct argo_ring *ring)
+{
+    struct keel_argo_unregister_ring request = {.aport = ring->port, .partner_id = ring->partner};
+    return operation(KEEL_ARGO_UNREGISTER_RING, &request, NULL, 0, 0);
+}
+
+int argo_sendv(uint32_t port, struct keel_argo_addr to, uint32_t type,
+               const struct keel_argo_iov *pieces, size_t n)
+{
+    struct keel_argo_send_addr address = {
+        .src = {.aport = port, .domain_id = KEEL_DOMAIN_ANY},
+        .dst = to,
+    };
+    return operation(KEEL_ARGO_SENDV, &address, pieces, n, type);
+}
+
+int argo_send(uint32_t port, struct keel_argo_addr to, uint32_t type, const void *bytes, size_t n)
+{
+    if (n > KEEL_ARGO_MESSAGE_MAX(KEEL_ARGO_RING_MAX))
+        return -KEEL_EMSGSIZE;
+    struct keel_argo_iov piece = {.iov_hnd = (uintptr_t)bytes, .iov_len = (uint32_t)n};
+    return argo_sendv(port, to, type, &piece, 1);
+}
+
+int argo_send_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
+                 const void *bytes, size_t n)
+{
+    if ((connection->rights & KEEL_RIGHT_SEND) == 0)
+        return -KEEL_EACCES;
+    struct keel_argo_addr to = {.aport = connection->port, .domain_id = connection->domain};
+    return argo_send(port, to, type, bytes, n);
+}
+
+void argo_notify(void)
+{
+    (void)operation(KEEL_ARGO_NOTIFY, NULL, NULL, 0, 0);
+}
+
+int argo_notify_space(struct keel_argo_addr to, uint32_t bytes, uint16_t *flags)
+{
+    struct {
+        struct keel_argo_ring_data data;
+        struct keel_argo_ring_data_ent ent;
+    } query = {.data = {.nent = 1}, .ent = {.ring = to, .space_required = bytes}};
+    int status = operation(KEEL_ARGO_NOTIFY, &query, NULL, 0, 0);
+    *flags = query.ent.flags;
+    return status;
+}

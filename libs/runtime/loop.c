@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop; see loop.h. The common path is that of a guest's access: one wake-up, one message
+ * in the kernel ring, one handler, one reply_wait. It allocates and formats nothing and looks at
+ * nothing else.
+ */
+#include <runtime/loop.h>
+
+#include <keel/calls.h>
+#include <keel/counter.h>
+#include <runtime/events.h>
+#include <stdlib.h>
+
+/* Two pages, and a multiple of what an exit takes, so that none wraps around the end. */
+#define KERNEL_RING_PAGES 2u
+#define EXIT_SLOTS        (sizeof(struct keel_argo_message_header) + sizeof(struct keel_exit))
+#define KERNEL_RING_LEN   ((uint32_t)(ARGO_RING_LEN(KERNEL_RING_PAGES) / EXIT_SLOTS * EXIT_SLOTS))
+#define MESSAGES_PER_TURN 32 /* of one ring, before exits and timers are looked at again */
+#define TIMERS_PER_TURN   16
+#define INTERRUPT_BITS    32u
+
+struct port {
+    struct argo_ring ring;
+    loop_message_handler *handler;
+    void *context;
+    bool paused;
+    struct port *next;
+};
+
+struct interrupt {
+    loop_interrupt_handler *handler;
+    void *context;
+};
+
+static struct loop_reply exit_unhandled(void *context, const struct keel_exit *exit)
+{
+    (void)context;
+    (void)exit;
+    return loop_abort();
+}
+
+static struct {
+    struct argo_ring kernel;
+    uint64_t deadline; /* the earliest timer's; 0: none */
+    loop_exit_handler *exit;
+    void *exit_context;
+    loop_life_handler *life;
+    void *life_context;
+    loop_message_handler *plan;
+    void *plan_context;
+    loop_handler *lost;
+    void *lost_context;
+    loop_handler *space;
+    void *space_context;
+    struct port *ports;
+    struct loop_timer *timers; /* those that are set, in no order */
+    struct interrupt interrupts[INTERRUPT_BITS];
+} loop = {.exit = exit_unhandled};
+
+void loop_exits(loop_exit_handler *handler, void *context)
+{
+    loop.exit = handler;
+    loop.exit_context = context;
+}
+
+void loop_life(loop_life_handler *handler, void *context)
+{
+    loop.life = handler;
+    loop.life_context = context;
+}
+
+void loop_plans(loop_message_handler *handler, void *context)
+{
+    loop.plan = handler;
+    loop.plan_context = context;
+}
+
+void loop_lost(loop_handler *handler, void *context)
+{
+    loop.lost = handler;
+    loop.lost_context = context;
+}
+
+void loop_space(loop_handler *handler, void *context)
+{
+    loop.space = handler;
+    loop.space_context = context;
+}
+
+int loop_port(uint32_t port, uint16_t partner, size_t bytes, loop_message_handler *handler,
+              void *context)
+{
+    if (bytes == 0 || bytes > ARGO_RING_BYTES_MAX - KEEL_PAGE_SIZE)
+        return -KEEL_EINVAL;
+    uint32_t pages = KEEL_ARGO_PAGES((uint32_t)bytes);
+    struct port *made = calloc(1, sizeof(*made));
+    void *memory = aligned_alloc(KEEL_PAGE_SIZE, pages * KEEL_PAGE_SIZE);
+    int status = -KEEL_ENOMEM;
+    if (made != NULL && memory != NULL)
+        status = argo_ring_register(&made->ring, port, partner, memory, ARGO_RING_LEN(pages));
+    if (status < 0) {
+        free(memory);
+        free(made);
+        return status;
+    }
+    made->handler = handler;
+    made->context = context;
+    made->next = loop.ports;
+    loop.ports = made;
+    return 0;
+}
+
+void loop_port_resume(uint32_t port)
+{
+    for (struct port *p = loop.ports; p != NULL; p = p->next) {
+        if (p->ring.port == port && p->paused) {
+            p->paused = false;
+            events_kept |= EVENT(KEEL_EVENT_ARGO);
+        }
+    }
+}
+
+int loop_interrupts(const struct keel_device *device, loop_interrupt_handler *handler,
+                    void *context)
+{
+    if (device->irq_bit < KEEL_EVENT_IRQ || device->irqs == 0 ||
+        device->irq_bit - KEEL_EVENT_IRQ + device->irqs > INTERRUPT_BITS)
+        return -KEEL_EINVAL;
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < device->irqs; i++) {
+        uint32_t bit = device->irq_bit + i;
+        loop.interrupts[bit - KEEL_EVENT_IRQ] = (struct interrupt){handler, context};
+        bits |= EVENT(bit);
+    }
+    return (int)keel_irq_done(bits);
+}
+
+static void timers_reckon(void)
+{
+    loop.deadline = 0;
+    for (struct loop_timer *timer = loop.timers; timer != NULL; timer = timer->next)
+        if (loop.deadline == 0 || timer->deadline < loop.deadline)
+            loop.deadline = timer->deadline;
+}
+
+static void timer_unlink(struct loop_timer *timer)
+{
+    struct loop_timer **link = &loop.timers;
+    while (*link != NULL && *link != timer)
+        link = &(*link)->next;
+    if (*link == timer)
+        *link = timer->next;
+    timer->deadline = 0;
+}
+
+void loop_timer_set(struct loop_timer *timer, uint64_t deadline, loop_handler *handler,
+                    void *context)
+{
+    timer_unlink(timer);
+    *timer = (struct loop_timer){deadline == 0 ? 1 : deadline, handler, context, loop.timers};
+    loop.timers = timer;
+    timers_reckon();
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+    timer_unlink(timer);
+    timers_reckon();
+}
+
+static bool timers_due(void)
+{
+    return loop.deadline != 0 && keel_counter() >= loop.deadline;
+}
+
+static struct loop_timer *timer_due(uint64_t now)
+{
+    struct loop_timer *timer = loop.timers;
+    while (timer != NULL && timer->deadline > now)
+        timer = timer->next;
+    return timer;
+}
+
+/* Handlers may set and stop any timer, their own included; a timer in a hurry cannot starve exits.
+ */
+static void timers_run(void)
+{
+    uint64_t now = keel_counter();
+    struct loop_timer *timer;
+    for (int n = 0; n < TIMERS_PER_TURN && (timer = timer_due(now)) != NULL; n++) {
+        timer_unlink(timer);
+        timer->handler(timer->context);
+    }
+    timers_reckon();
+}
+
+static void port_serve(struct port *port)
+{
+    struct argo_message message;
+    int served = 0;
+    while (!port->paused && argo_ring_next(&port->ring, &message)) {
+        if (served == MESSAGES_PER_TURN) {
+            events_kept |= EVENT(KEEL_EVENT_ARGO);
+            break;
+        }
+        if (port->handler(port->context, &message)) {
+            argo_ring_consume(&port->ring, &message);
+            served++;
+        } else {
+            port->paused = true;
+        }
+    }
+    if (served > 0)
+        argo_notify();
+}
+
+static void interrupts_serve(uint64_t bits)
+{
+    for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(rest);
+        struct interrupt *interrupt = &loop.interrupts[bit - KEEL_EVENT_IRQ];
+        if (interrupt->handler != NULL)
+            interrupt->handler(interrupt->context, bit);
+    }
+    keel_irq_done(bits);
+}
+
+/* Everything but the kernel ring. */
+static __attribute__((noinline)) void others_serve(uint64_t events)
+{
+    uint64_t interrupts = events >> KEEL_EVENT_IRQ << KEEL_EVENT_IRQ;
+    if (interrupts != 0)
+        interrupts_serve(interrupts);
+    if ((events & EVENT(KEEL_EVENT_ARGO)) != 0) {
+        for (struct port *port = loop.ports; port != NULL; port = port->next)
+            port_serve(port);
+        if (loop.space != NULL)
+            loop.space(loop.space_context);
+    }
+    if ((events & EVENT(KEEL_EVENT_LOST)) != 0 && loop.lost != NULL)
+        loop.lost(loop.lost_context);
+    if (timers_due())
+        timers_run();
+}
+
+/* A message of the kernel that is not an exit. */
+static __attribute__((noinline)) void notice_serve(const struct argo_message *message)
+{
+    struct keel_life life;
+    if (message->type == KEEL_MESSAGE_LIFE && loop.life != NULL &&
+        argo_message_take(message, &life))
+        loop.life(loop.life_context, &life);
+    else if (message->type == KEEL_MESSAGE_PLAN && loop.plan != NULL)
+        (void)loop.plan(loop.plan_context, message);
+}
+
+/* An exit that wraps around the end of the ring. */
+static __attribute__((noinline)) const struct keel_exit *exit_copy(const struct argo_message *from)
+{
+    static struct keel_exit exit;
+    return argo_message_take(from, &exit) ? &exit : NULL;
+}
+
+struct answer {
+    bool due; /* whether there is one */
+    keel_peer peer;
+    uint64_t seq;
+    struct loop_reply reply;
+};
+
+static inline void answer_send(struct answer answer)
+{
+    if (answer.due)
+        keel_reply(answer.peer, answer.seq, answer.reply.action, answer.reply.value);
+}
+
+/* The kernel ring, until it is empty; each answer but the last is sent. */
+static inline __attribute__((always_inline)) struct answer kernel_serve(void)
+{
+    struct answer answer = {.due = false};
+    struct argo_message message;
+    while (argo_ring_next(&loop.kernel, &message)) {
+        if (message.type != KEEL_MESSAGE_EXIT) {
+            notice_serve(&message);
+            argo_ring_consume(&loop.kernel, &message);
+            continue;
+        }
+        const struct keel_exit *exit = argo_message_view(&message, sizeof(*exit));
+        if (exit == NULL)
+            exit = exit_copy(&message);
+        answer_send(answer);
+        answer.due = false;
+        if (exit != NULL) {
+            answer.peer = exit->peer;
+            answer.seq = exit->seq;
+            answer.reply = loop.exit(loop.exit_context, exit);
+            answer.due = answer.reply.action != LOOP_LATER;
+        }
+        argo_ring_consume(&loop.kernel, &message);
+    }
+    return answer;
+}
+
+static inline __attribute__((always_inline)) uint64_t turn(uint64_t events)
+{
+    struct answer answer = {.due = false};
+    if ((events & EVENT(KEEL_EVENT_KERNEL)) != 0)
+        answer = kernel_serve();
+    if ((events & ~EVENT(KEEL_EVENT_KERNEL)) != 0 || timers_due()) {
+        answer_send(answer);
+        answer.due = false;
+        others_serve(events);
+    }
+    if (events_kept != 0) {
+        answer_send(answer);
+        events = events_wait(loop.deadline);
+    } else if (answer.due) {
+        events = (uint64_t)keel_reply_wait(answer.peer, answer.seq, answer.reply.action,
+                                           answer.reply.value, loop.deadline);
+    } else {
+        events = (uint64_t)keel_wait(loop.deadline);
+    }
+    /* An answer that nobody waits for any more is no reason to stop. */
+    return events_failed(events) ? LOOP_FIRST : events;
+}
+
+uint64_t loop_turn(uint64_t events)
+{
+    return turn(events);
+}
+
+int loop_begin(void)
+{
+    static _Alignas(KEEL_PAGE_SIZE) uint8_t memory[KERNEL_RING_PAGES * KEEL_PAGE_SIZE];
+    return argo_ring_register(&loop.kernel, KEEL_PORT_KERNEL, KEEL_DOMAIN_KERNEL, memory,
+                              KERNEL_RING_LEN);
+}
+
+void loop_run(void)
+{
+    uint64_t events = LOOP_FIRST;
+    if (loop_begin() < 0)
+        abort();
+    for (;;)
+        events = turn(events);
+}

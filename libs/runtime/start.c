@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the builder's block in the auxiliary vector; see start.h. */
+#include <runtime/start.h>
+
+#include <string.h>
+#include <sys/auxv.h>
+
+const struct keel_start *keel_start(void)
+{
+    static const struct keel_start *start;
+    if (start == NULL) {
+        const struct keel_start *found = (const struct keel_start *)getauxval(KEEL_AT_START);
+        if (found != NULL && found->version == KEEL_START_VERSION && found->size >= sizeof(*found))
+            start = found;
+    }
+    return start;
+}
+
+const struct keel_connection *keel_connection_at(uint32_t index)
+{
+    const struct keel_start *start = keel_start();
+    if (start == NULL || index >= start->nconnections)
+        return NULL;
+    return (const struct keel_connection *)start->connections + index;
+}
+
+const struct keel_device *keel_device_at(uint32_t index)
+{
+    const struct keel_start *start = keel_start();
+    if (start == NULL || index >= start->ndevices)
+        return NULL;
+    return (const struct keel_device *)start->devices + index;
+}
+
+const struct keel_connection *keel_connection_find(const char *name)
+{
+    const struct keel_connection *connection;
+    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
+        if (strncmp(connection->name, name, KEEL_NAME_MAX) == 0)
+            return connection;
+    return NULL;
+}
+
+const struct keel_connection *keel_connection_of(uint16_t domain, uint32_t port)
+{
+    const struct keel_connection *connection;
+    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
+        if (connection->domain == domain && connection->port == port)
+            return connection;
+    return NULL;
+}
+
+const struct keel_device *keel_device_find(const char *name)
+{
+    const struct keel_device *device;
+    for (uint32_t i = 0; (device = keel_device_at(i)) != NULL; i++)
+        if (strncmp(device->name, name, KEEL_NAME_MAX) == 0)
+            return device;
+    return NULL;
+}
+
+keel_peer keel_self(void)
+{
+    const struct keel_start *start = keel_start();
+    return start == NULL ? 0 : KEEL_PEER(start->self_edge, start->incarnation);
+}

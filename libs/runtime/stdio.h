@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Standard input and output, over Argo to the console service; for the builder, and before there is
+ * a console, by `console_write`. Output never waits: what does not fit is dropped, counted and
+ * told.
+ */
+#ifndef RUNTIME_STDIO_H
+#define RUNTIME_STDIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void stdio_write(const char *bytes, size_t n);
+
+/* Waits for input, without losing events of others. -EBADF: this service gets none. */
+long stdio_read(char *to, size_t n);
+
+/* Bytes of output that were dropped so far. */
+uint64_t stdio_dropped(void);
+
+#endif
