@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the loader's checks report: NULL, or what is wrong as one clause of a console line. */
+#ifndef LOADER_ERROR_H
+#define LOADER_ERROR_H
+
+#define __must_check __attribute__((warn_unused_result))
+
+typedef const char *loader_error;
+
+/* For a chain of checks: the first failure is the answer. */
+#define TRY(call)                     \
+    do {                              \
+        loader_error error_ = (call); \
+        if (error_)                   \
+            return error_;            \
+    } while (0)
+
+#endif
