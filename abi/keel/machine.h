@@ -16,4 +16,10 @@
 #define KEEL_MACHINE_RAM 0x40000000ul
 #define KEEL_MACHINE_TIMER_IRQ 27 /* virtual timer: PPI 11 */
 
+/* vCPU n has the affinity 0.0.0.n: MPIDR_EL1 is 0x80000000 + n. */
+
+/* HVC or SMC by which a guest says that it panicked; x1: why. It ends with KEEL_STOP_PANIC. The
+ * identifier is in SMCCC's range of hypervisor services; with bit 30 set, x1 has 64 bits. */
+#define KEEL_MACHINE_PANIC 0x86000010u
+
 #endif
