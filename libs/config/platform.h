@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine, as its device tree describes it: what a configuration can refer to. */
+#ifndef LIBS_CONFIG_PLATFORM_H
+#define LIBS_CONFIG_PLATFORM_H
+
+#include "report.h"
+
+#include <keel/start.h>
+#include <stdbool.h>
+
+struct config_platform {
+    const void *dtb; /* stays where it is */
+    uint32_t cpus;
+    uint64_t ram; /* bytes, all of it */
+};
+
+#define CONFIG_REGIONS_MAX     4
+#define CONFIG_DEVICE_IRQS_MAX 8
+
+struct config_irq {
+    uint32_t intid;
+    bool edge; /* edge-triggered; else level */
+};
+
+/* One device of the platform. */
+struct config_device {
+    char name[KEEL_NAME_MAX]; /* last part of the path or alias that the configuration gives */
+    int node;                 /* in the platform's device tree */
+    uint32_t nregions, nirqs;
+    struct {
+        uint64_t address, bytes; /* physical, widened to whole pages */
+    } region[CONFIG_REGIONS_MAX];
+    struct config_irq irq[CONFIG_DEVICE_IRQS_MAX];
+};
+
+/* Reads what the library needs of the platform. False: something is missing, told as node
+ * "platform". */
+bool config_platform_read(struct config_platform *platform, const void *dtb, size_t bytes,
+                          struct config_report *report) __attribute__((warn_unused_result));
+
+/* Whether the machine is the one that a configuration calls `name`. *known: such a name exists. */
+bool config_platform_is(const struct config_platform *platform, const char *name, bool *known);
+
+/* Looks up a device by path or alias. NULL, or what is wrong with it. */
+const char *config_platform_device(const struct config_platform *platform, const char *path,
+                                   struct config_device *device)
+    __attribute__((warn_unused_result));
+
+#endif

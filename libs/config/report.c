@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages about mistakes in a configuration (see report.h). */
+#include "report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void config_error(struct config_report *report, const char *node, const char *property,
+                  const char *format, ...)
+{
+    char message[320];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    report->errors++;
+    if (report->tell)
+        report->tell(report->context, node, property, message);
+}
+
+void config_error_line(char *line, size_t size, const char *node, const char *property,
+                       const char *message)
+{
+    if (property)
+        snprintf(line, size, "%s: %s: %s", node, property, message);
+    else
+        snprintf(line, size, "%s: %s", node, message);
+}

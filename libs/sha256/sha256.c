@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SHA-256 (see sha256.h). Names as in FIPS 180-4, sections 4.1.2, 4.2.2, 5 and 6.2. */
+#include "sha256.h"
+
+#include <string.h>
+
+#define BLOCK 64
+
+static const uint32_t k[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static inline uint32_t rotr(uint32_t x, unsigned n)
+{
+    return x >> n | x << (32 - n);
+}
+
+static inline uint32_t load_be(const uint8_t *p)
+{
+    uint32_t value;
+
+    memcpy(&value, p, sizeof value);
+    return __builtin_bswap32(value); /* all targets are little-endian */
+}
+
+static void compress(uint32_t h[8], const uint8_t *block)
+{
+    uint32_t w[64], v[8];
+
+    for (unsigned t = 0; t < 16; t++)
+        w[t] = load_be(block + 4 * t);
+    for (unsigned t = 16; t < 64; t++) {
+        uint32_t s0 = rotr(w[t - 15], 7) ^ rotr(w[t - 15], 18) ^ w[t - 15] >> 3;
+        uint32_t s1 = rotr(w[t - 2], 17) ^ rotr(w[t - 2], 19) ^ w[t - 2] >> 10;
+
+        w[t] = w[t - 16] + s0 + w[t - 7] + s1;
+    }
+    memcpy(v, h, sizeof v);
+    for (unsigned t = 0; t < 64; t++) {
+        uint32_t s1 = rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25);
+        uint32_t s0 = rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22);
+        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[t] + w[t];
+        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+
+        v[7] = v[6];
+        v[6] = v[5];
+        v[5] = v[4];
+        v[4] = v[3] + t1;
+        v[3] = v[2];
+        v[2] = v[1];
+        v[1] = v[0];
+        v[0] = t1 + t2;
+    }
+    for (unsigned i = 0; i < 8; i++)
+        h[i] += v[i];
+}
+
+void sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES])
+{
+    uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    const uint8_t *p = data;
+    size_t left = bytes;
+    uint8_t tail[2 * BLOCK] = {0};
+
+    for (; left >= BLOCK; left -= BLOCK, p += BLOCK)
+        compress(h, p);
+
+    size_t padded = left + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
+    if (left > 0)
+        memcpy(tail, p, left);
+    tail[left] = 0x80;
+    for (unsigned i = 0; i < 8; i++)
+        tail[padded - 1 - i] = (uint8_t)((uint64_t)bytes * 8 >> 8 * i);
+    for (size_t at = 0; at < padded; at += BLOCK)
+        compress(h, tail + at);
+    for (unsigned i = 0; i < SHA256_BYTES; i++)
+        digest[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void sha256_text(const uint8_t digest[SHA256_BYTES], char text[SHA256_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (unsigned i = 0; i < SHA256_BYTES; i++) {
+        text[2 * i] = digits[digest[i] >> 4];
+        text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    text[2 * SHA256_BYTES] = '\0';
+}
