@@ -14,7 +14,7 @@ enum keel_event_bit {
     KEEL_EVENT_KERNEL = 1, /* my kernel ring got a message */
     KEEL_EVENT_TIME = 2,   /* the deadline of `wait` has passed */
     KEEL_EVENT_LOST = 3,   /* a message did not fit the kernel ring: take a snapshot */
-    KEEL_EVENT_IRQ = 32,   /* bits 32..63: physical interrupt n of the DEVICE edges, in their order */
+    KEEL_EVENT_IRQ = 32,   /* bits 32..62: physical interrupt n of the DEVICE edges, in their order */
 };
 
 #define KEEL_PORT_KERNEL 0xFFFFFF00u /* aport of the kernel ring */

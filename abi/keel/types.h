@@ -20,7 +20,7 @@
 #define KEEL_VCPUS_MAX 16       /* per domain */
 #define KEEL_SPIS_MAX 224       /* virtual SPIs per domain: INTID 32..255 */
 #define KEEL_ROUTES_MAX 32      /* exit windows per domain */
-#define KEEL_IRQS_MAX 32        /* physical interrupts per domain */
+#define KEEL_IRQS_MAX 31         /* physical interrupts per domain */
 
 #define KEEL_DOMAIN_BUILDER 0u
 #define KEEL_DOMAIN_KERNEL 0x7FF2u /* source address of messages from the kernel */

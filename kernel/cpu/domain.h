@@ -9,6 +9,7 @@
 #include "argo/argo.h"
 #include "arch/domain.h"
 #include "cpu/authority.h"
+#include "cpu/bucket.h"
 #include "memory/space.h"
 #include <keel/domain.h>
 #include <keel/event.h>
@@ -23,6 +24,8 @@ struct domain {
     uint8_t state;               /* enum keel_domain_state; atomic */
     uint8_t vcpus;               /* how many */
     uint8_t irqs;                /* physical interrupts of its DEVICE edges */
+    uint32_t irqs_armed;         /* bit n: irq[n] was enabled in this life */
+    uint16_t irq[KEEL_IRQS_MAX]; /* their numbers */
     uint32_t incarnation;        /* of this life, or the last; 0: never lived */
     uint64_t cpus;               /* physical CPUs that its vCPUs may run on */
     struct vcpu *vcpu[KEEL_VCPUS_MAX];
@@ -32,6 +35,8 @@ struct domain {
     struct space space;
     struct argo_domain argo;
     struct arch_domain arch;     /* AArch64: its virtual interrupts */
+
+    struct bucket reserve;       /* time ahead of every plan; period 0: none */
 
     uint32_t stop_reason;        /* enum keel_stop_reason */
     uint64_t stop_detail[4];

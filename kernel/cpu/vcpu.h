@@ -8,6 +8,7 @@
  *                                                  exit -> BLOCKED, off -> OFF; only by that CPU
  *   WAITING  user: for its event word; machine: for a virtual interrupt    signal -> READY
  *   BLOCKED  machine: for the answer to its exit   reply -> READY
+ *   STARTING its first registers are being set     by who starts it -> READY
  *
  * Registers are complete in memory in every state but RUNNING, except that a machine's EL1 state may
  * still be loaded on CPU `loaded_on`, and then only that CPU may claim it.
@@ -25,7 +26,14 @@
 
 struct domain;
 
-enum vcpu_state { VCPU_OFF, VCPU_READY, VCPU_RUNNING, VCPU_WAITING, VCPU_BLOCKED };
+enum vcpu_state {
+    VCPU_OFF,
+    VCPU_READY,
+    VCPU_RUNNING,
+    VCPU_WAITING,
+    VCPU_BLOCKED,
+    VCPU_STARTING
+};
 
 /* The one exit that a machine's vCPU can have pending. Owned by the vCPU while RUNNING; by whoever
  * answers while BLOCKED. */
@@ -46,18 +54,22 @@ struct vcpu {
     uint8_t index;      /* in its domain */
     uint8_t cpu;        /* where it runs or ran last */
     uint8_t loaded_on;  /* machine: CPU whose registers hold its EL1 state, or CPU_NONE; atomic */
-    uint16_t id;        /* in vcpus[] */
     bool user;          /* kind of its domain */
+    bool undelivered;   /* user: atomic: an exit waits for space in its kernel ring */
     bool waits;         /* user: x0 gets the event word when it is claimed */
     bool abort;         /* machine: takes an external abort before it goes on */
     bool undefined;     /* machine: takes an undefined instruction before it goes on */
-    struct domain *domain;
 
     uint64_t events;    /* user: atomic */
     struct exit exit;
     struct timer timer; /* user: deadline of wait; machine: virtual timer while not loaded */
 
     uint64_t run_time;  /* counter ticks */
+
+    /* Kept between lives: a stale pointer to a vCPU leads to some domain, and nowhere else. */
+    struct domain *domain; /* never NULL once used */
+    uint16_t id;           /* in vcpus[] */
+    bool used;             /* vcpus_lock */
 };
 
 extern struct vcpu vcpus[VCPUS_TOTAL];
@@ -68,6 +80,17 @@ void vcpu_signal(struct vcpu *vcpu, uint64_t events);
 /* Something that a machine's vCPU must look at has changed (a virtual interrupt): wakes it from WFI,
  * or makes the CPU that runs it pass through the kernel. Callable with its vgic lock held. */
 void vcpu_kick(struct vcpu *vcpu);
+
+/* The CPU has just made it RUNNING: completes what it waited for. False, and OFF, if its domain has
+ * ended meanwhile. */
+struct cpu;
+bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu);
+
+/* RUNNING -> state, by the CPU that runs it; it is not current any more. The light state is saved. */
+void vcpu_leave(struct cpu *cpu, struct vcpu *vcpu, enum vcpu_state state);
+
+/* Its timer has fired: user: the deadline of `wait`; machine: its virtual timer. */
+void vcpu_deadline(struct vcpu *vcpu);
 
 /* The vCPU that runs on this CPU, or NULL. */
 struct vcpu *vcpu_current(void);

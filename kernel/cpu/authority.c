@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The authority table: see authority.h. */
+#include "cpu/authority.h"
+
+#include "cpu/domain.h"
+#include "interrupt/irq.h"
+
+bool authority_sealed;
+static struct lock authority_lock;
+
+/* What the builder keeps over everybody else at the seal; and over itself. */
+#define BUILDER_KEEPS (KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH | KEEL_RIGHT_SEND)
+#define BUILDER_KEEPS_SELF                                                                         \
+    (KEEL_RIGHT_SELF | KEEL_RIGHT_AUDIT | KEEL_RIGHT_SYSTEM | KEEL_RIGHT_RECEIVE)
+
+/* Rights that make sense only on the holder itself. */
+#define SELF_ONLY                                                                                  \
+    (KEEL_RIGHT_RECEIVE | KEEL_RIGHT_DEVICE | KEEL_RIGHT_SCHEDULE | KEEL_RIGHT_SELF |              \
+     KEEL_RIGHT_AUDIT | KEEL_RIGHT_SYSTEM)
+
+int64_t authority_peer_any(const struct domain *caller, keel_peer peer, uint32_t rights,
+                           struct domain **target, const struct keel_edge **edge)
+{
+    uint32_t index = KEEL_PEER_EDGE(peer);
+
+    if (unlikely(index >= KEEL_EDGES_MAX))
+        return -KEEL_EACCES;
+    *edge = &caller->authority.edge[index];
+    if (unlikely(!((*edge)->rights & rights)))
+        return -KEEL_EACCES;
+    *target = &domains[(*edge)->target];
+    return 0;
+}
+
+int64_t authority_peer(const struct domain *caller, keel_peer peer, uint32_t rights,
+                       struct domain **target, const struct keel_edge **edge)
+{
+    int64_t status = authority_peer_any(caller, peer, rights, target, edge);
+
+    if (unlikely(status < 0))
+        return status;
+    return likely((*target)->incarnation == KEEL_PEER_INCARNATION(peer)) ? 0 : -KEEL_ESTALE;
+}
+
+const struct route *authority_route(const struct domain *domain, uint64_t ipa)
+{
+    const struct authority *authority = &domain->authority;
+
+    for (uint32_t i = 0; i < authority->routes; i++)
+        if (ipa - authority->route[i].lo <= authority->route[i].hi - authority->route[i].lo)
+            return &authority->route[i];
+    return NULL;
+}
+
+bool authority_device(const struct domain *domain, uint64_t pa, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < KEEL_EDGES_MAX; i++) {
+        const struct keel_edge *edge = &domain->authority.edge[i];
+
+        if ((edge->rights & KEEL_RIGHT_DEVICE) && pa >= edge->memory_lo && pa <= edge->memory_hi &&
+            bytes - 1 <= edge->memory_hi - pa)
+            return true;
+    }
+    return false;
+}
+
+static struct authority_port *port_find(struct domain *domain, uint32_t port)
+{
+    struct authority *authority = &domain->authority;
+
+    for (uint32_t i = 0; i < authority->ports; i++)
+        if (authority->port[i].port == port)
+            return &authority->port[i];
+    return NULL;
+}
+
+static struct authority_port *port_make(struct domain *domain, uint32_t port)
+{
+    struct authority_port *entry = port_find(domain, port);
+
+    if (!entry) {
+        entry = &domain->authority.port[domain->authority.ports++];
+        *entry = (struct authority_port){.port = port};
+    }
+    return entry;
+}
+
+static bool ranges_meet(uint64_t lo, uint64_t hi, uint64_t lo2, uint64_t hi2)
+{
+    return lo <= hi && lo2 <= hi2 && lo <= hi2 && lo2 <= hi;
+}
+
+/* No two domains own a page or an interrupt of a device, and none has RAM or what the kernel uses. */
+static bool device_free(const struct keel_edge *edge)
+{
+    if (edge->memory_lo <= edge->memory_hi) {
+        if ((edge->memory_lo | (edge->memory_hi + 1)) & (KEEL_PAGE_SIZE - 1))
+            return false;
+        if (kernel_owns(edge->memory_lo, edge->memory_hi))
+            return false;
+    }
+    if (edge->irq_lo <= edge->irq_hi && !irqs_valid(edge->irq_lo, edge->irq_hi))
+        return false;
+    for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++)
+        for (uint32_t i = 0; i < KEEL_EDGES_MAX; i++) {
+            const struct keel_edge *other = &domains[d].authority.edge[i];
+
+            if (!(other->rights & KEEL_RIGHT_DEVICE))
+                continue;
+            if (ranges_meet(edge->memory_lo, edge->memory_hi, other->memory_lo, other->memory_hi) ||
+                ranges_meet(edge->irq_lo, edge->irq_hi, other->irq_lo, other->irq_hi))
+                return false;
+        }
+    return true;
+}
+
+static int64_t edge_check(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+{
+    if (index >= KEEL_EDGES_MAX || edge->target >= KEEL_DOMAINS_MAX || edge->reserved ||
+        (edge->flags & ~(uint32_t)KEEL_EDGE_IRQ_EDGE) || (edge->rights & ~KEEL_RIGHTS_ALL))
+        return -KEEL_EINVAL;
+    if ((edge->rights & SELF_ONLY) && edge->target != holder->id)
+        return -KEEL_EINVAL;
+    if (holder->authority.edge[index].rights && holder->id != KEEL_DOMAIN_BUILDER)
+        return -KEEL_EEXIST;
+
+    struct domain *target = &domains[edge->target];
+
+    if ((edge->rights & KEEL_RIGHT_SERVE) && edge->memory_lo <= edge->memory_hi) {
+        for (uint32_t i = 0; i < target->authority.routes; i++)
+            if (ranges_meet(edge->memory_lo, edge->memory_hi, target->authority.route[i].lo,
+                            target->authority.route[i].hi))
+                return -KEEL_EEXIST;
+        if (target->authority.routes == KEEL_ROUTES_MAX)
+            return -KEEL_ENOSPC;
+    }
+    if ((edge->rights & KEEL_RIGHT_CALLS) && target->authority.calls.lo)
+        return -KEEL_EEXIST;
+    if ((edge->rights & (KEEL_RIGHT_SEND | KEEL_RIGHT_RECEIVE)) && !port_find(target, edge->port) &&
+        target->authority.ports == AUTHORITY_PORTS_MAX)
+        return -KEEL_ENOSPC;
+    if ((edge->rights & KEEL_RIGHT_DEVICE) && !device_free(edge))
+        return -KEEL_EINVAL;
+    return 0;
+}
+
+static void edge_act(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+{
+    struct domain *target = &domains[edge->target];
+    struct authority *authority = &target->authority;
+
+    holder->authority.edge[index] = *edge;
+    if (edge->target == holder->id) {
+        authority->self |= edge->rights;
+        if (edge->rights & KEEL_RIGHT_SCHEDULE)
+            authority->self_cpus |= edge->cpus;
+    }
+    if ((edge->rights & KEEL_RIGHT_SERVE) && edge->memory_lo <= edge->memory_hi)
+        authority->route[authority->routes++] = (struct route){
+            .lo = edge->memory_lo,
+            .hi = edge->memory_hi,
+            .service = holder->id,
+            .edge = (uint16_t)index,
+        };
+    if (edge->rights & KEEL_RIGHT_CALLS)
+        authority->calls = (struct route){.lo = 1, .service = holder->id, .edge = (uint16_t)index};
+    if (edge->rights & KEEL_RIGHT_SEND)
+        port_make(target, edge->port)->senders |= 1ul << holder->id;
+    if (edge->rights & KEEL_RIGHT_RECEIVE)
+        port_make(target, edge->port)->receives = true;
+    if (edge->rights & KEEL_RIGHT_WATCH)
+        authority->watchers |= 1ul << holder->id;
+    if ((edge->rights & KEEL_RIGHT_DEVICE) && edge->irq_lo <= edge->irq_hi)
+        irqs_own(holder, edge->irq_lo, edge->irq_hi, edge->flags & KEEL_EDGE_IRQ_EDGE);
+}
+
+int64_t authority_edge_set(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+{
+    int64_t status = -KEEL_EBUSY;
+
+    lock_take(&authority_lock);
+    if (!authority_sealed) {
+        status = edge_check(holder, index, edge);
+        if (status == 0)
+            edge_act(holder, index, edge);
+    }
+    lock_release(&authority_lock);
+    return status;
+}
+
+int64_t authority_seal(void)
+{
+    struct authority *builder = &domains[KEEL_DOMAIN_BUILDER].authority;
+
+    lock_take(&authority_lock);
+    if (authority_sealed) {
+        lock_release(&authority_lock);
+        return -KEEL_EBUSY;
+    }
+    for (uint32_t i = 0; i < KEEL_EDGES_MAX; i++)
+        builder->edge[i].rights &= i == KEEL_DOMAIN_BUILDER ? BUILDER_KEEPS_SELF : BUILDER_KEEPS;
+    builder->self &= BUILDER_KEEPS_SELF;
+    __atomic_store_n(&authority_sealed, true, __ATOMIC_RELEASE);
+    lock_release(&authority_lock);
+    return 0;
+}

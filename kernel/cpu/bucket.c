@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buckets: see bucket.h. A deferrable server: Strosnider, Lehoczky, Sha, IEEE ToC 44(1), 1995. */
+#include "cpu/bucket.h"
+
+static void refill(struct bucket *bucket, uint64_t now) REQUIRES(bucket->lock)
+{
+    if (!bucket->period || now < bucket->next)
+        return;
+    uint64_t missed = (now - bucket->next) / bucket->period;
+
+    bucket->left = bucket->budget;
+    bucket->deadline = bucket->next + missed * bucket->period + bucket->relative;
+    bucket->next += (missed + 1) * bucket->period;
+}
+
+void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
+                uint64_t now)
+{
+    lock_take(&bucket->lock);
+    if (bucket->period == 0) {
+        bucket->left = budget;
+        bucket->next = now + period;
+        bucket->deadline = now + relative;
+    }
+    bucket->budget = budget;
+    bucket->period = period;
+    bucket->relative = relative;
+    if (bucket->left > budget)
+        bucket->left = budget;
+    if (period && bucket->next > now + period)
+        bucket->next = now + period;
+    lock_release(&bucket->lock);
+}
+
+uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64_t *deadline)
+{
+    uint64_t left;
+
+    lock_take(&bucket->lock);
+    refill(bucket, now);
+    left = bucket->left;
+    *next = bucket->next;
+    *deadline = bucket->deadline;
+    lock_release(&bucket->lock);
+    return left;
+}
+
+uint64_t bucket_draw(struct bucket *bucket, uint64_t most)
+{
+    lock_take(&bucket->lock);
+    if (most > bucket->left)
+        most = bucket->left;
+    bucket->left -= most;
+    lock_release(&bucket->lock);
+    return most;
+}
+
+void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used)
+{
+    lock_take(&bucket->lock);
+    if (used <= drawn) {
+        bucket->left += drawn - used;
+        if (bucket->left > bucket->budget)
+            bucket->left = bucket->budget;
+    } else {
+        uint64_t over = used - drawn;
+
+        bucket->left -= over < bucket->left ? over : bucket->left;
+    }
+    lock_release(&bucket->lock);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bucket of CPU time: refilled by the kernel every period, drawn on by slots, of one vCPU or of many,
+ * on one CPU or several. A turn takes what it may use in advance and gives back what it did not, so
+ * that several CPUs together never use more than the budget.
+ */
+#ifndef KERNEL_CPU_BUCKET_H
+#define KERNEL_CPU_BUCKET_H
+
+#include "lock.h"
+
+struct bucket {
+    struct lock lock;
+    uint64_t budget GUARDED_BY(lock);   /* ticks per period */
+    uint64_t period GUARDED_BY(lock);   /* ticks; 0: the bucket does not exist */
+    uint64_t relative GUARDED_BY(lock); /* deadline after a refill, ticks */
+    uint64_t left GUARDED_BY(lock);
+    uint64_t next GUARDED_BY(lock);     /* next refill */
+    uint64_t deadline GUARDED_BY(lock); /* absolute */
+};
+
+/* New numbers; what is left stays, but is no more than the new budget. */
+void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
+                uint64_t now);
+
+/* What is left now; when the next refill comes and which deadline counts. */
+uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64_t *deadline);
+
+/* Takes up to `most` ticks out. */
+uint64_t bucket_draw(struct bucket *bucket, uint64_t most);
+
+/* Gives back what was drawn and not used, or books what was used beyond it. */
+void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A physical CPU: what it runs, on whose time, and its part of the plan. One kernel stack per CPU;
+ * nothing is kept on it from one exit to the next.
+ */
+#ifndef KERNEL_CPU_CPU_H
+#define KERNEL_CPU_CPU_H
+
+#include "arch/cpu.h"
+#include "cpu/bucket.h"
+#include "cpu/timer.h"
+#include "lock.h"
+#include <keel/plan.h>
+
+struct vcpu;
+
+struct slot {
+    struct keel_plan_slot entry;
+    uint64_t min_run; /* counter ticks */
+};
+
+struct cpu {
+    struct vcpu *current; /* what runs when the kernel is left; NULL: nothing */
+    struct vcpu *owner;   /* on whose time: `current`, or a machine that waits for `current` */
+    struct arch_cpu arch;
+    uint32_t index;
+    bool resched;         /* atomic: choose again before leaving the kernel */
+    bool online;          /* atomic */
+    bool rearm;           /* atomic: the hardware timer may be set to the wrong time */
+
+    uint64_t since;       /* when owner's turn began or was last accounted */
+    uint64_t slice_end;   /* when the turn ends, or TIME_NEVER */
+    uint64_t turn_start;
+    struct bucket *turn_bucket; /* that the turn draws on, or NULL */
+    uint16_t turn_rank;   /* RANK_* or the slot's */
+    uint32_t turn_slot;   /* index in slots, or SLOT_NONE */
+    uint64_t turn_drawn;  /* ticks taken out of the bucket in advance */
+    uint64_t next_refill; /* earliest refill that could change the choice */
+    uint32_t background;  /* vCPU after which the background goes on */
+    bool yielded;         /* the turn's owner goes behind its equals */
+
+    struct lock lock;     /* what follows */
+    struct timer *timers GUARDED_BY(lock);
+    uint32_t slots GUARDED_BY(lock);
+    uint32_t epoch GUARDED_BY(lock);
+    uint64_t slice GUARDED_BY(lock);     /* ticks */
+    uint64_t lease_end GUARDED_BY(lock); /* or TIME_NEVER */
+    uint64_t lease GUARDED_BY(lock);     /* ticks; 0: for ever */
+    struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
+    uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
+};
+_Static_assert(sizeof(struct cpu) <= CPU_BYTES, "struct cpu fits its page");
+
+extern uint32_t cpus_online;
+extern uint64_t cpus_idle; /* atomic bits */
+
+/* The last thing that an exit does: chooses, waits if there is nothing, and makes the CPU ready for
+ * what it returns. */
+struct vcpu *cpu_leave(void);
+
+/* Makes a CPU choose again: now if it is this one, else by an IPI. */
+void cpu_kick(uint32_t cpu);
+
+/* A timer in the list of this or any CPU; the deadline is counter ticks. One setter at a time. */
+void timer_set(struct timer *timer, uint32_t cpu, uint64_t deadline);
+void timer_cancel(struct timer *timer);
+/* Runs what is due on this CPU. */
+void timers_run(struct cpu *cpu);
+/* The earliest deadline, or TIME_NEVER. */
+uint64_t timers_next(struct cpu *cpu);
+/* The CPU's first deadline has changed: its hardware is set anew. */
+void cpu_kick_timer(struct cpu *cpu);
+/* Sets the hardware for whatever comes next: a deadline, the end of the turn, a refill. */
+void cpu_arm(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dispatch: which vCPU runs next on a CPU, by numbers that a policy committed. kernel-rules.md 2, 5.
+ *
+ * Order: reserve (of the boot configuration), then the plan's slots by rank, then in rotation
+ * whatever is ready and has no hard limit. A slot whose vCPU waits for a service's answer runs that
+ * service instead, on its own time (helping, D2), along at most HELP_DEPTH services.
+ */
+#ifndef KERNEL_CPU_DISPATCH_H
+#define KERNEL_CPU_DISPATCH_H
+
+#include "cpu/cpu.h"
+
+#define HELP_DEPTH 4
+#define SLOT_NONE KEEL_SLOTS_MAX
+#define RANK_RESERVE 0u
+#define RANK_PLAN 1u         /* + the slot's rank */
+#define RANK_BACKGROUND 0x200u
+#define SLICE_DEFAULT_NS 5000000u
+
+/* Chooses what this CPU runs (cpu->current, NULL: nothing) and on whose time. */
+void dispatch(struct cpu *cpu);
+
+/* The vCPU has become READY: finds it a CPU. */
+void dispatch_wake(struct vcpu *vcpu);
+
+/* The vCPU is READY, and whoever says so takes care that a CPU chooses: no kick. */
+void dispatch_ready(const struct vcpu *vcpu);
+
+/* Books the time since the last call to the turn's owner and bucket. */
+void dispatch_account(struct cpu *cpu);
+
+/* The current turn's owner goes behind its equals. */
+void dispatch_yield(struct cpu *cpu);
+
+/* READY -> RUNNING on this CPU, unless somebody else was quicker or it may not run here. */
+bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu);
+
+/* A plan as the policy sent it; entries' status is filled in. */
+must_check int64_t plan_commit(uint64_t cpus, const struct keel_plan *plan,
+                               struct keel_plan_bucket *buckets, struct keel_plan_slot *slots);
+
+#endif

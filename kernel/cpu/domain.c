@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Domains: see domain.h. */
+#include "cpu/domain.h"
+
+#include "cpu/cpu.h"
+#include "cpu/dispatch.h"
+#include "cpu/vcpu.h"
+#include "interrupt/irq.h"
+
+struct domain domains[KEEL_DOMAINS_MAX];
+static struct lock vcpus_lock; /* which of vcpus[] are in use */
+
+static int64_t params_check(const struct keel_domain_params *params)
+{
+    uint64_t all = cpus_online == 64 ? ~0ul : (1ul << cpus_online) - 1;
+
+    if (params->kind != KEEL_DOMAIN_USER && params->kind != KEEL_DOMAIN_MACHINE)
+        return -KEEL_EINVAL;
+    if (params->flags & ~(uint32_t)KEEL_DOMAIN_FP || !(params->cpus & all) ||
+        params->spis > KEEL_SPIS_MAX || params->vcpus < 1 || params->vcpus > KEEL_VCPUS_MAX ||
+        params->name[sizeof(params->name) - 1])
+        return -KEEL_EINVAL;
+    if (params->kind == KEEL_DOMAIN_USER && (params->vcpus != 1 || params->spis))
+        return -KEEL_EINVAL;
+    if (params->reserve_period &&
+        (params->reserve_period < 100000 || params->reserve_budget > params->reserve_period))
+        return -KEEL_EINVAL;
+    return 0;
+}
+
+/* All of them or none. */
+static bool vcpus_allot(struct domain *domain, uint32_t count)
+{
+    uint32_t found = 0;
+
+    lock_take(&vcpus_lock);
+    for (uint32_t i = 0; i < VCPUS_TOTAL && found < count; i++)
+        if (!vcpus[i].used)
+            domain->vcpu[found++] = &vcpus[i];
+    if (found < count) {
+        memset(domain->vcpu, 0, sizeof(domain->vcpu));
+        lock_release(&vcpus_lock);
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct vcpu *vcpu = domain->vcpu[i];
+
+        vcpu->used = true;
+        vcpu->id = (uint16_t)(vcpu - vcpus);
+        vcpu->domain = domain;
+        memset(vcpu, 0, offsetof(struct vcpu, domain));
+        vcpu->index = (uint8_t)i;
+        vcpu->cpu = (uint8_t)(vcpu->id % cpus_online);
+        vcpu->loaded_on = CPU_NONE;
+        vcpu->user = domain->kind == KEEL_DOMAIN_USER;
+    }
+    lock_release(&vcpus_lock);
+    return true;
+}
+
+int64_t domain_create(struct domain *domain, const struct keel_domain_params *params)
+{
+    int64_t status = params_check(params);
+
+    if (status < 0)
+        return status;
+    lock_take(&domain->lock);
+    if (domain_exists(domain)) {
+        lock_release(&domain->lock);
+        return -KEEL_EBUSY;
+    }
+    domain->kind = (uint8_t)params->kind;
+    domain->flags = (uint8_t)params->flags;
+    domain->cpus = params->cpus;
+    if (!vcpus_allot(domain, params->vcpus)) {
+        lock_release(&domain->lock);
+        return -KEEL_ENOMEM;
+    }
+    domain->vcpus = (uint8_t)params->vcpus;
+    memcpy(domain->name, params->name, sizeof(domain->name));
+    domain->stop_reason = KEEL_STOP_NONE;
+    memset(domain->stop_detail, 0, sizeof(domain->stop_detail));
+    domain->incarnation++;
+    space_init(&domain->space, domain->id, domain->kind == KEEL_DOMAIN_MACHINE);
+    arch_domain_init(domain, params->spis);
+    for (uint32_t i = 0; i < domain->vcpus; i++)
+        arch_vcpu_init(domain->vcpu[i]);
+    if (params->reserve_period)
+        bucket_set(&domain->reserve, time_from_ns(params->reserve_budget),
+                   time_from_ns(params->reserve_period), time_from_ns(params->reserve_period),
+                   time_now());
+    __atomic_store_n(&domain->state, KEEL_DOMAIN_BUILDING, __ATOMIC_RELEASE);
+    status = domain->incarnation;
+    lock_release(&domain->lock);
+    return status;
+}
+
+int64_t domain_seal(struct domain *domain)
+{
+    int64_t status = -KEEL_EBUSY;
+
+    lock_take(&domain->lock);
+    if (domain->state == KEEL_DOMAIN_BUILDING) {
+        __atomic_store_n(&domain->state, KEEL_DOMAIN_SEALED, __ATOMIC_RELEASE);
+        status = 0;
+    }
+    lock_release(&domain->lock);
+    return status;
+}
+
+void domain_life(const struct domain *domain, uint32_t edge, struct keel_life *life)
+{
+    *life = (struct keel_life){
+        .peer = KEEL_PEER(edge, domain->incarnation),
+        .state = domain->state,
+        .reason = domain->stop_reason,
+        .pages = space_pages(&domain->space),
+    };
+    memcpy(life->detail, domain->stop_detail, sizeof(life->detail));
+    for (uint32_t i = 0; i < domain->vcpus; i++)
+        if (domain->vcpu[i])
+            life->run_time += domain->vcpu[i]->run_time;
+}
+
+/* Tells whoever holds WATCH. What does not fit a ring is told as a loss: domain_info has it all. */
+static void tell(const struct domain *domain)
+{
+    for (uint64_t left = domain->authority.watchers; left; left &= left - 1) {
+        struct domain *watcher = &domains[__builtin_ctzl(left)];
+        struct keel_life life;
+        uint32_t edge;
+
+        if (!domain_runs(watcher))
+            continue;
+        for (edge = 0; edge < KEEL_EDGES_MAX; edge++)
+            if (watcher->authority.edge[edge].target == domain->id &&
+                (watcher->authority.edge[edge].rights & KEEL_RIGHT_WATCH))
+                break;
+        domain_life(domain, edge, &life);
+        if (argo_kernel_send(watcher, KEEL_MESSAGE_LIFE, &life, sizeof(life)) < 0)
+            vcpu_signal(watcher->vcpu[0], 1ul << KEEL_EVENT_LOST);
+        else
+            vcpu_signal(watcher->vcpu[0], 1ul << KEEL_EVENT_KERNEL);
+    }
+}
+
+int64_t domain_run(struct domain *domain)
+{
+    lock_take(&domain->lock);
+    if (domain->state != KEEL_DOMAIN_SEALED ||
+        (domain->kind == KEEL_DOMAIN_MACHINE && !__atomic_load_n(&authority_sealed, __ATOMIC_ACQUIRE))) {
+        lock_release(&domain->lock);
+        return -KEEL_EBUSY;
+    }
+    __atomic_store_n(&domain->state, KEEL_DOMAIN_RUNNING, __ATOMIC_RELEASE);
+    lock_release(&domain->lock);
+    irqs_start(domain);
+    __atomic_store_n(&domain->vcpu[0]->state, VCPU_READY, __ATOMIC_SEQ_CST);
+    dispatch_wake(domain->vcpu[0]);
+    tell(domain);
+    return 0;
+}
+
+bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4])
+{
+    lock_take(&domain->lock);
+    if (domain->state != KEEL_DOMAIN_RUNNING) {
+        lock_release(&domain->lock);
+        return false;
+    }
+    domain->stop_reason = reason;
+    memcpy(domain->stop_detail, detail, sizeof(domain->stop_detail));
+    __atomic_store_n(&domain->state, KEEL_DOMAIN_STOPPED, __ATOMIC_SEQ_CST);
+    lock_release(&domain->lock);
+    irqs_stop(domain);
+    for (uint32_t i = 0; i < domain->vcpus; i++)
+        if (__atomic_load_n(&domain->vcpu[i]->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING)
+            cpu_kick(domain->vcpu[i]->cpu);
+    tell(domain);
+    return true;
+}
+
+/* No CPU runs the vCPU or holds its registers. If one does, it is asked to let go. */
+static bool vcpu_idle(struct vcpu *vcpu)
+{
+    uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
+
+    if (loaded != CPU_NONE) {
+        cpu_kick(loaded);
+        return false;
+    }
+    if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING) {
+        cpu_kick(vcpu->cpu);
+        return false;
+    }
+    __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
+    timer_cancel(&vcpu->timer);
+    return true;
+}
+
+int64_t domain_destroy(struct domain *domain)
+{
+    int64_t status;
+
+    lock_take(&domain->lock);
+    if (domain->state == KEEL_DOMAIN_RUNNING || !domain_exists(domain)) {
+        lock_release(&domain->lock);
+        return domain_exists(domain) ? -KEEL_EBUSY : 0;
+    }
+    __atomic_store_n(&domain->state, KEEL_DOMAIN_STOPPED, __ATOMIC_SEQ_CST);
+    status = 0;
+    for (uint32_t i = 0; i < domain->vcpus; i++)
+        if (domain->vcpu[i] && !vcpu_idle(domain->vcpu[i]))
+            status = -KEEL_EAGAIN;
+    if (status == 0)
+        status = argo_teardown(domain);
+    if (status == 0)
+        status = space_teardown(&domain->space);
+    if (status == 0) {
+        lock_take(&vcpus_lock);
+        for (uint32_t i = 0; i < domain->vcpus; i++)
+            domain->vcpu[i]->used = false;
+        memset(domain->vcpu, 0, sizeof(domain->vcpu));
+        lock_release(&vcpus_lock);
+        domain->vcpus = 0;
+        domain->reserve.period = 0;
+        __atomic_store_n(&domain->state, KEEL_DOMAIN_ABSENT, __ATOMIC_RELEASE);
+    }
+    lock_release(&domain->lock);
+    return status;
+}

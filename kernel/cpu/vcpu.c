@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual CPUs: see vcpu.h. */
+#include "cpu/vcpu.h"
+
+#include "cpu/cpu.h"
+#include "cpu/dispatch.h"
+#include "cpu/domain.h"
+
+struct vcpu vcpus[VCPUS_TOTAL];
+
+static bool change(struct vcpu *vcpu, uint8_t from, uint8_t to)
+{
+    return __atomic_compare_exchange_n(&vcpu->state, &from, to, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+struct vcpu *vcpu_current(void)
+{
+    return cpu_this()->current;
+}
+
+void vcpu_signal(struct vcpu *vcpu, uint64_t events)
+{
+    __atomic_fetch_or(&vcpu->events, events, __ATOMIC_SEQ_CST);
+    if (change(vcpu, VCPU_WAITING, VCPU_READY))
+        dispatch_wake(vcpu);
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+    if (change(vcpu, VCPU_WAITING, VCPU_READY)) {
+        dispatch_wake(vcpu);
+    } else if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING) {
+        uint8_t cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
+
+        if (cpu_at(cpu) != cpu_this())
+            gic_kick(cpu);
+    }
+}
+
+bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu)
+{
+    __atomic_store_n(&vcpu->cpu, (uint8_t)cpu->index, __ATOMIC_RELAXED);
+    if (unlikely(!domain_runs(vcpu->domain))) {
+        __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
+        return false;
+    }
+    timer_cancel(&vcpu->timer);
+    if (vcpu->waits) {
+        vcpu->waits = false;
+        vcpu->registers.x[0] = __atomic_exchange_n(&vcpu->events, 0, __ATOMIC_SEQ_CST);
+    }
+    return true;
+}
+
+void vcpu_leave(struct cpu *cpu, struct vcpu *vcpu, enum vcpu_state state)
+{
+    arch_save(cpu, vcpu);
+    cpu->current = NULL;
+    __atomic_store_n(&vcpu->state, (uint8_t)state, __ATOMIC_SEQ_CST);
+}
+
+void vcpu_deadline(struct vcpu *vcpu)
+{
+    if (vcpu->user)
+        vcpu_signal(vcpu, 1ul << KEEL_EVENT_TIME);
+    else
+        arch_timer_expired(vcpu);
+}
