@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One Argo ring in its receiver's memory: Xen's layout over a list of pages that are contiguous for
+ * the receiver only. Pure code: no locks, no rights, no waiting; argo.c has them. What it reads
+ * from the ring (rx_ptr) is hostile; it reads it once and any value is safe.
+ *
+ * Positions are offsets into ring[], a multiple of 16 below `len`. Writing a message is ring_write
+ * at offsets behind tx, as often as needed and again from the start at will; then ring_publish.
+ */
+#ifndef KERNEL_ARGO_RING_H
+#define KERNEL_ARGO_RING_H
+
+#include "base.h"
+#include <keel/argo.h>
+
+#define RING_LIST  512u /* pages in one list */
+#define RING_LISTS ((KEEL_ARGO_PAGES(KEEL_ARGO_RING_MAX) + RING_LIST - 1) / RING_LIST)
+
+struct ring {
+    uint32_t len;               /* bytes of ring[] */
+    uint32_t tx;                /* private: tx_ptr is only ever written */
+    uint64_t put;               /* tx at the start plus all bytes ever published; atomic */
+    uint8_t **list[RING_LISTS]; /* page n is list[n / RING_LIST][n % RING_LIST] */
+};
+
+/* Bytes of a message in the ring, header and padding included. payload <= KEEL_ARGO_RING_MAX */
+static inline uint32_t ring_need(uint32_t payload)
+{
+    return (uint32_t)sizeof(struct keel_argo_message_header) +
+           ((payload + KEEL_ARGO_SLOT - 1) & ~(KEEL_ARGO_SLOT - 1));
+}
+
+static inline uint8_t *ring_at(const struct ring *ring, uint32_t position)
+{
+    uint32_t byte = position + (uint32_t)sizeof(struct keel_argo_ring);
+    uint32_t page = byte / (uint32_t)KEEL_PAGE_SIZE;
+
+    return ring->list[page / RING_LIST][page % RING_LIST] + byte % KEEL_PAGE_SIZE;
+}
+
+static inline struct keel_argo_ring *ring_header(const struct ring *ring)
+{
+    return (struct keel_argo_ring *)(void *)ring->list[0][0];
+}
+
+/* Bytes between a valid tx and what rx_ptr says now: a multiple of 16 below len. */
+static inline uint32_t ring_unread_from(const struct ring *ring, uint32_t tx)
+{
+    uint32_t rx = __atomic_load_n(&ring_header(ring)->rx_ptr, __ATOMIC_ACQUIRE);
+
+    rx = (rx + KEEL_ARGO_SLOT - 1) & ~(KEEL_ARGO_SLOT - 1);
+    if (rx >= ring->len)
+        rx = 0;
+    return tx >= rx ? tx - rx : tx + ring->len - rx;
+}
+
+static inline uint32_t ring_unread(const struct ring *ring)
+{
+    return ring_unread_from(ring, ring->tx);
+}
+
+/* Bytes free for messages: one slot is never used, as rx == tx means empty. */
+static inline uint32_t ring_space(const struct ring *ring, uint32_t unread)
+{
+    return ring->len - KEEL_ARGO_SLOT - unread;
+}
+
+/* Bytes ever consumed; grows if the receiver is honest. Also without the lock that guards the ring.
+ */
+uint64_t ring_consumed(const struct ring *ring);
+
+/* Once len and list are set: takes over what the ring's header says, if it makes sense. */
+void ring_begin(struct ring *ring);
+
+/* Writes bytes at tx + offset; offset + bytes <= ring_space. */
+void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint32_t bytes);
+
+/* Writes the header at tx and shows the message, of which `payload` bytes are behind it already. */
+void ring_publish(struct ring *ring, const struct keel_argo_addr *source, uint32_t message_type,
+                  uint32_t payload);
+
+#endif
