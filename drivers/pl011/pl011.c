@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See pl011.h. */
+#include <pl011/pl011.h>
+#include <pl011/registers.h>
+
+static uint32_t get(const struct pl011 *uart, uint32_t offset)
+{
+    return *(volatile uint32_t *)(uart->registers + offset);
+}
+
+static void set(const struct pl011 *uart, uint32_t offset, uint32_t value)
+{
+    *(volatile uint32_t *)(uart->registers + offset) = value;
+}
+
+void pl011_start(struct pl011 *uart, uintptr_t registers)
+{
+    const uint32_t format = UARTLCR_H_FEN | UARTLCR_H_WLEN;
+    const uint32_t on = UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE;
+    *uart = (struct pl011){.registers = registers};
+    set(uart, UARTIMSC, 0);
+    if ((get(uart, UARTLCR_H) & format) != format) { /* to be changed only while it is off */
+        set(uart, UARTCR, 0);
+        set(uart, UARTLCR_H, get(uart, UARTLCR_H) | format);
+    }
+    set(uart, UARTCR, get(uart, UARTCR) | on);
+    set(uart, UARTICR, UARTINT_ALL);
+    set(uart, UARTIMSC, UARTINT_RX | UARTINT_RT | UARTINT_OE);
+}
+
+size_t pl011_write(struct pl011 *uart, const uint8_t *bytes, size_t n)
+{
+    size_t done = 0;
+    while (done < n && (get(uart, UARTFR) & UARTFR_TXFF) == 0)
+        set(uart, UARTDR, bytes[done++]);
+    return done;
+}
+
+size_t pl011_read(struct pl011 *uart, uint8_t *bytes, size_t n)
+{
+    size_t done = 0;
+    while (done < n && (get(uart, UARTFR) & UARTFR_RXFE) == 0) {
+        uint32_t data = get(uart, UARTDR);
+        if ((data & (UARTDR_FE | UARTDR_PE | UARTDR_BE | UARTDR_OE)) != 0)
+            uart->errors++;
+        if ((data & (UARTDR_FE | UARTDR_PE | UARTDR_BE)) == 0)
+            bytes[done++] = (uint8_t)data;
+    }
+    return done;
+}
+
+void pl011_acknowledge(struct pl011 *uart)
+{
+    set(uart, UARTICR, UARTINT_ALL);
+}
+
+void pl011_want_room(struct pl011 *uart, bool wanted)
+{
+    uint32_t mask = get(uart, UARTIMSC);
+    set(uart, UARTIMSC, wanted ? mask | UARTINT_TX : mask & ~UARTINT_TX);
+}
