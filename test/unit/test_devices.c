@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The devices service without its loop: exits go in, and the test is the kernel, the console and
+ * the clock around it.
+ */
+#include "guest.h"
+#include "pl011_regs.h"
+#include "pl031_regs.h"
+
+#include <check.h>
+#include <keel/calls.h>
+#include <keel/counter.h>
+#include <keel/machine.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HZ          1000000u
+#define EDGE        5
+#define INCARNATION 3
+#define UART        KEEL_MACHINE_UART
+#define NO_ANSWER   UINT64_MAX
+
+/* Numbers of the calls, learned from the generated stubs (see setup). */
+static uint64_t last_call;
+static uint64_t call_irq_raise, call_irq_configure, call_irq_read, call_reply, call_stop,
+    call_start, call_state, call_control;
+
+static struct {
+    uint64_t now;
+    uint8_t line[256]; /* level of each INTID */
+    unsigned raised;   /* calls of irq_raise */
+    unsigned busy;     /* how often irq_configure and irq_read say EAGAIN */
+    unsigned configured, read;
+    uint64_t stopped;    /* reason */
+    uint64_t replied[4]; /* seq of `reply` */
+    unsigned replies;
+    uint64_t started_pc;
+    int64_t start_status;
+    int console; /* what argo_send_to returns */
+    char output[4096];
+    size_t printed;
+    uint64_t dropped;
+    unsigned messages;
+    struct loop_timer *timers;
+    bool resumed;
+} world;
+
+int64_t keel_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                  uint64_t f, uint64_t *second)
+{
+    (void)e;
+    (void)f;
+    (void)second;
+    last_call = number;
+    if (call_control == 0) { /* learning */
+        return 0;
+    }
+    if (number != call_reply) {
+        ck_assert_uint_eq(a, KEEL_PEER(EDGE, INCARNATION));
+    }
+    if (number == call_irq_raise) {
+        ck_assert_uint_lt(b, sizeof(world.line));
+        ck_assert_uint_ne(world.line[b], c); /* only changes are told */
+        world.line[b] = (uint8_t)c;
+        world.raised++;
+        return 0;
+    }
+    if (number == call_irq_configure || number == call_irq_read) {
+        if (world.busy > 0) {
+            world.busy--;
+            return -KEEL_EAGAIN;
+        }
+        if (number == call_irq_read) {
+            memset((void *)(uintptr_t)d, 1, e * sizeof(struct keel_irq_state));
+            world.read++;
+        } else {
+            world.configured++;
+        }
+        return 0;
+    }
+    if (number == call_reply) {
+        ck_assert_uint_lt(world.replies, 4);
+        world.replied[world.replies++] = b;
+        return 0;
+    }
+    if (number == call_stop) {
+        world.stopped = b;
+        return 0;
+    }
+    if (number == call_start) {
+        world.started_pc = c;
+        return world.start_status;
+    }
+    if (number == call_state) {
+        return b == 0;
+    }
+    return 0;
+}
+
+uint64_t keel_counter(void)
+{
+    return world.now;
+}
+
+uint64_t keel_counter_frequency(void)
+{
+    return HZ;
+}
+
+int argo_send_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
+                 const void *bytes, size_t n)
+{
+    ck_assert_uint_eq(connection->port, KEEL_PORT_CONSOLE);
+    ck_assert_uint_eq(port, KEEL_PORT_GUEST);
+    if (world.console < 0) {
+        return world.console;
+    }
+    world.messages++;
+    if (type == KEEL_CONSOLE_DROPPED) {
+        ck_assert_uint_eq(n, 8);
+        memcpy(&world.dropped, bytes, 8);
+        return 8;
+    }
+    ck_assert_uint_eq(type, KEEL_CONSOLE_OUTPUT);
+    ck_assert(n > 0 && n <= KEEL_CONSOLE_BYTES_MAX);
+    ck_assert_uint_le(world.printed + n, sizeof(world.output));
+    memcpy(world.output + world.printed, bytes, n);
+    world.printed += n;
+    return (int)n;
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+    struct loop_timer **link = &world.timers;
+    while (*link && *link != timer) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = timer->next;
+    }
+    timer->deadline = 0;
+}
+
+void loop_timer_set(struct loop_timer *timer, uint64_t deadline, loop_handler *handler,
+                    void *context)
+{
+    loop_timer_stop(timer);
+    *timer = (struct loop_timer){deadline, handler, context, world.timers};
+    world.timers = timer;
+}
+
+void loop_port_resume(uint32_t port)
+{
+    ck_assert_uint_eq(port, KEEL_PORT_GUEST);
+    world.resumed = true;
+}
+
+static void time_passes(uint64_t ticks)
+{
+    world.now += ticks;
+    for (struct loop_timer *timer = world.timers; timer;) {
+        if (timer->deadline <= world.now) {
+            loop_timer_stop(timer);
+            timer->handler(timer->context);
+            timer = world.timers;
+        } else {
+            timer = timer->next;
+        }
+    }
+}
+
+static struct guest guest;
+static struct keel_connection console = {.port = KEEL_PORT_CONSOLE, .rights = KEEL_RIGHT_SEND};
+static uint64_t seq;
+
+static uint64_t learn(int64_t status)
+{
+    (void)status;
+    return last_call;
+}
+
+static void setup(void)
+{
+    call_irq_raise = learn(keel_irq_raise(0, 0, 0));
+    call_irq_configure = learn(keel_irq_configure(0, NULL, 0));
+    call_irq_read = learn(keel_irq_read(0, 0, 0, NULL, 0));
+    call_reply = learn(keel_reply(0, 0, 0, 0));
+    call_stop = learn(keel_domain_stop(0, 0, 0));
+    call_start = learn(keel_vcpu_start(0, 0, 0, 0));
+    call_state = learn(keel_vcpu_state(0, 0));
+    call_control = learn(keel_irq_controller(0, 0));
+
+    struct guest_config config = {
+        .vcpus = 2,
+        .spis = 32,
+        .uart = {UART, KEEL_MACHINE_UART_IRQ},
+        .rtc = {KEEL_MACHINE_RTC, KEEL_MACHINE_RTC_IRQ},
+        .epoch = 1000,
+        .interrupt_edge = EDGE,
+        .vcpu_edge = EDGE,
+        .stop_edge = EDGE,
+    };
+    guest_init(&guest, &config, &console);
+    memset(&world, 0, sizeof(world));
+}
+
+static struct loop_reply exit_of(uint16_t kind, uint8_t vcpu, uint8_t size, uint64_t a, uint64_t b)
+{
+    struct keel_exit exit = {.peer = KEEL_PEER(EDGE, INCARNATION),
+                             .kind = kind,
+                             .vcpu = vcpu,
+                             .size = size,
+                             .seq = ++seq,
+                             .args = {a, b, 0xdead, 0xbeef, 0}};
+    return guest_exit(&guest, &exit);
+}
+
+static uint64_t read_from(uint64_t address, uint8_t size)
+{
+    struct loop_reply reply = exit_of(KEEL_EXIT_READ, 0, size, address, 0);
+    return reply.action == KEEL_REPLY_DONE ? reply.value : NO_ANSWER;
+}
+
+static uint64_t write_to(uint64_t address, uint8_t size, uint64_t value)
+{
+    return exit_of(KEEL_EXIT_WRITE, 0, size, address, value).action;
+}
+
+static void print(const char *text)
+{
+    for (; *text; text++) {
+        ck_assert_uint_eq(write_to(UART + UARTDR, 4, (uint8_t)*text), KEEL_REPLY_DONE);
+    }
+}
+
+START_TEST(finds_each_device)
+{
+    ck_assert_uint_eq(read_from(UART + UARTFR, 4), UARTFR_TXFE | UARTFR_RXFE);
+    ck_assert_uint_eq(read_from(UART + UARTFR, 2), UARTFR_TXFE | UARTFR_RXFE);
+    ck_assert_uint_eq(read_from(KEEL_MACHINE_GICD + 4, 4) & 0x1F, 1);
+    ck_assert_uint_eq(read_from(KEEL_MACHINE_GICR + 0x20008, 8), 0x100000110);
+    ck_assert_uint_eq(read_from(KEEL_MACHINE_RTC + RTCDR, 4), 1000);
+    ck_assert_uint_eq(guest.refused, 0);
+}
+END_TEST
+
+START_TEST(refuses_what_nobody_serves)
+{
+    static const uint64_t nobody[] = {0,
+                                      UART - 4,
+                                      UART + 0x2000,
+                                      KEEL_MACHINE_GICD + 0x10000,
+                                      KEEL_MACHINE_GICR + 0x40000,
+                                      KEEL_MACHINE_RTC + 0x1000,
+                                      KEEL_MACHINE_RAM,
+                                      UINT64_MAX & ~7ul};
+    for (unsigned i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++) {
+        ck_assert_uint_eq(exit_of(KEEL_EXIT_READ, 0, 4, nobody[i], 0).action, KEEL_REPLY_ABORT);
+        ck_assert_uint_eq(write_to(nobody[i], 4, 0), KEEL_REPLY_ABORT);
+    }
+    ck_assert_uint_eq(read_from(UART, 8), NO_ANSWER);
+    ck_assert_uint_eq(read_from(UART + 1, 4), NO_ANSWER);
+    ck_assert_uint_eq(read_from(KEEL_MACHINE_GICD, 1), NO_ANSWER);
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_OPAQUE, 0, 0, UART, 0).action, KEEL_REPLY_ABORT);
+    ck_assert_uint_eq(exit_of(99, 0, 4, UART, 0).action, KEEL_REPLY_ABORT);
+}
+END_TEST
+
+START_TEST(collects_output)
+{
+    print("one line\r\n");
+    ck_assert_uint_eq(world.messages, 1);
+    print("# ");
+    ck_assert_uint_eq(world.messages, 1);
+    time_passes(HZ / 100);
+    ck_assert_uint_eq(world.messages, 2);
+    ck_assert_str_eq(world.output, "one line\r\n# ");
+    for (unsigned i = 0; i < KEEL_CONSOLE_BYTES_MAX + 1; i++) {
+        print("x");
+    }
+    ck_assert_uint_eq(world.messages, 3);
+    time_passes(HZ);
+    ck_assert_uint_eq(world.messages, 4);
+    ck_assert_ptr_null(world.timers);
+}
+END_TEST
+
+START_TEST(holds_the_writer_while_the_console_is_full)
+{
+    world.console = -KEEL_EAGAIN;
+    for (unsigned i = 0; i < KEEL_CONSOLE_BYTES_MAX; i++) {
+        print(i % 64 == 63 ? "\n" : "a");
+    }
+    struct loop_reply reply = exit_of(KEEL_EXIT_WRITE, 1, 1, UART, 'b');
+    uint64_t held = seq;
+    ck_assert_uint_eq(reply.action, LOOP_LATER);
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_WRITE, 0, 1, UART, 'c').action, LOOP_LATER);
+    guest_space(&guest); /* still none */
+    ck_assert_uint_eq(world.replies, 0);
+    world.console = 0;
+    guest_space(&guest);
+    ck_assert_uint_eq(world.replies, 2);
+    ck_assert(world.replied[0] == held || world.replied[1] == held);
+    time_passes(HZ);
+    ck_assert_uint_eq(world.printed, KEEL_CONSOLE_BYTES_MAX + 2);
+    ck_assert_uint_eq(world.dropped, 0);
+}
+END_TEST
+
+START_TEST(drops_when_the_console_is_stuck)
+{
+    world.console = -KEEL_ECONNREFUSED;
+    for (unsigned i = 0; i < KEEL_CONSOLE_BYTES_MAX; i++) {
+        print("a");
+    }
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_WRITE, 0, 1, UART, 'b').action, LOOP_LATER);
+    for (unsigned i = 0; i < 20; i++) {
+        time_passes(HZ / 100);
+    }
+    ck_assert_uint_eq(world.replies, 1);
+    print("cdefg"); /* none is held any more */
+    ck_assert_uint_eq(world.printed, 0);
+    world.console = 0;
+    time_passes(HZ / 100);
+    ck_assert_uint_eq(world.printed, KEEL_CONSOLE_BYTES_MAX);
+    ck_assert_uint_eq(world.dropped, 6);
+    print("h\n");
+    ck_assert_uint_eq(world.printed, KEEL_CONSOLE_BYTES_MAX + 2);
+    ck_assert_ptr_null(world.timers);
+}
+END_TEST
+
+/* A ring that holds one message of input. */
+static struct {
+    struct keel_argo_ring shared;
+    uint8_t bytes[512];
+} input_ring;
+
+static struct argo_message input(const struct argo_ring *ring, const char *text, uint32_t type)
+{
+    memcpy(input_ring.bytes + 16, text, strlen(text));
+    return (struct argo_message){
+        .ring = ring, .type = type, .bytes = (uint32_t)strlen(text), .start = 16};
+}
+
+START_TEST(takes_input_as_fast_as_the_guest_reads)
+{
+    const char *text = "the quick brown fox jumps over the lazy dog";
+    struct argo_ring ring = {.shared = &input_ring.shared, .len = sizeof(input_ring.bytes)};
+    struct argo_message message = input(&ring, text, KEEL_CONSOLE_INPUT);
+    char got[64] = {0};
+    unsigned n = 0;
+
+    write_to(UART + UARTLCR_H, 4, UARTLCR_H_FEN);
+    write_to(UART + UARTIMSC, 4, PL011_INT_RX | PL011_INT_RT);
+    ck_assert(!guest_input(&guest, &message));
+    ck_assert_uint_eq(world.line[KEEL_MACHINE_UART_IRQ], 1);
+    while (n < strlen(text)) {
+        uint64_t byte = read_from(UART + UARTDR, 4);
+        ck_assert_uint_ne(byte, 0);
+        got[n++] = (char)byte;
+        if (world.resumed) {
+            world.resumed = false;
+            guest_input(&guest, &message);
+        }
+    }
+    ck_assert_str_eq(got, text);
+    ck_assert_uint_eq(world.line[KEEL_MACHINE_UART_IRQ], 0);
+    ck_assert_uint_eq(world.raised, 2);
+    message = input(&ring, "ignored", 0x999);
+    ck_assert(guest_input(&guest, &message));
+    ck_assert(read_from(UART + UARTFR, 4) & UARTFR_RXFE);
+}
+END_TEST
+
+START_TEST(alarms_in_time)
+{
+    write_to(KEEL_MACHINE_RTC + RTCIMSC, 4, 1);
+    write_to(KEEL_MACHINE_RTC + RTCMR, 4, 1003);
+    time_passes(HZ * 2);
+    ck_assert_uint_eq(world.line[KEEL_MACHINE_RTC_IRQ], 0);
+    time_passes(HZ);
+    ck_assert_uint_eq(world.line[KEEL_MACHINE_RTC_IRQ], 1);
+    ck_assert_uint_eq(read_from(KEEL_MACHINE_RTC + RTCDR, 4), 1003);
+    write_to(KEEL_MACHINE_RTC + RTCICR, 4, 1);
+    ck_assert_uint_eq(world.line[KEEL_MACHINE_RTC_IRQ], 0);
+    ck_assert_ptr_null(world.timers);
+}
+END_TEST
+
+START_TEST(configures_until_it_is_done)
+{
+    world.busy = 3;
+    ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD + 0x104, 4, 1), KEEL_REPLY_DONE);
+    ck_assert_uint_eq(world.configured, 1);
+    world.busy = 2;
+    ck_assert_uint_eq(read_from(KEEL_MACHINE_GICD + 0x204, 4), UINT32_MAX);
+    ck_assert_uint_eq(world.read, 1);
+    world.busy = 1000000; /* not for ever: the guest does it again */
+    ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD + 0x184, 4, 1), KEEL_REPLY_RETRY);
+    world.busy = 0;
+    ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD, 4, 3), KEEL_REPLY_DONE);
+}
+END_TEST
+
+START_TEST(calls)
+{
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_HVC, 0, 0, 0x84000000, 0).value, 0x10001);
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_SMC, 0, 0, 0x12345678, 0).value, (uint64_t)-1);
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_HVC, 0, 0, 0xC4000003, 1).value, 0);
+    ck_assert_uint_eq(world.started_pc, 0xdead);
+    world.start_status = -KEEL_EEXIST;
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_HVC, 0, 0, 0xC4000003, 1).value, (uint64_t)-4);
+    struct keel_exit affinity = {.peer = KEEL_PEER(EDGE, INCARNATION),
+                                 .kind = KEEL_EXIT_HVC,
+                                 .args = {0xC4000004, 0, 0, 0, 0}};
+    ck_assert_uint_eq(guest_exit(&guest, &affinity).value, 0); /* on */
+    affinity.args[1] = 1;
+    ck_assert_uint_eq(guest_exit(&guest, &affinity).value, 1); /* off */
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_HVC, 1, 0, 0x84000002, 0).action, KEEL_REPLY_OFF);
+    print("bye");
+    ck_assert_uint_eq(exit_of(KEEL_EXIT_HVC, 0, 0, 0x84000009, 0).action, LOOP_LATER);
+    ck_assert_uint_eq(world.stopped, KEEL_STOP_RESET);
+    ck_assert_str_eq(world.output, "bye");
+    exit_of(KEEL_EXIT_HVC, 0, 0, 0x84000008, 0);
+    ck_assert_uint_eq(world.stopped, KEEL_STOP_OFF);
+    exit_of(KEEL_EXIT_HVC, 0, 0, KEEL_MACHINE_PANIC, 7);
+    ck_assert_uint_eq(world.stopped, KEEL_STOP_PANIC);
+}
+END_TEST
+
+START_TEST(a_new_life_finds_reset_devices)
+{
+    write_to(UART + UARTIMSC, 4, 0x7FF);
+    write_to(KEEL_MACHINE_RTC + RTCLR, 4, 7);
+    print("x");
+    ck_assert_uint_eq(world.line[KEEL_MACHINE_UART_IRQ], 1);
+    struct keel_exit exit = {.peer = KEEL_PEER(EDGE, INCARNATION + 1),
+                             .kind = KEEL_EXIT_READ,
+                             .size = 4,
+                             .args = {UART + UARTIMSC, 0, 0, 0, 0}};
+    ck_assert_uint_eq(guest_exit(&guest, &exit).value, 0);
+    exit.args[0] = KEEL_MACHINE_RTC + RTCDR;
+    ck_assert_uint_eq(guest_exit(&guest, &exit).value, 1000);
+    ck_assert_uint_eq(world.raised, 1); /* the old life's line is the kernel's business */
+}
+END_TEST
+
+/* Any access of any size anywhere near the devices: an answer, and a bounded number of calls. */
+START_TEST(survives_any_exit)
+{
+    srand(1);
+    for (unsigned i = 0; i < 300000; i++) {
+        static const uint64_t base[] = {UART, KEEL_MACHINE_RTC, KEEL_MACHINE_GICD,
+                                        KEEL_MACHINE_GICR};
+        uint64_t value = (uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ (uint64_t)rand();
+        uint64_t address = base[i & 3] + ((uint64_t)rand() & (i & 3 ? 0x41FFF : 0x10FF));
+        struct loop_reply reply = exit_of((uint16_t)(1 + (value & 1)), (uint8_t)(value >> 8 & 15),
+                                          (uint8_t)(1u << (value >> 1 & 3)), address, value);
+        ck_assert(reply.action <= KEEL_REPLY_OFF);
+        if (world.printed > 2048) {
+            world.printed = 0;
+        }
+        if ((value & 0xFFFF) == 0) {
+            time_passes(value >> 40);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("devices");
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, finds_each_device);
+    tcase_add_test(tests, refuses_what_nobody_serves);
+    tcase_add_test(tests, collects_output);
+    tcase_add_test(tests, holds_the_writer_while_the_console_is_full);
+    tcase_add_test(tests, drops_when_the_console_is_stuck);
+    tcase_add_test(tests, takes_input_as_fast_as_the_guest_reads);
+    tcase_add_test(tests, alarms_in_time);
+    tcase_add_test(tests, configures_until_it_is_done);
+    tcase_add_test(tests, calls);
+    tcase_add_test(tests, a_new_life_finds_reset_devices);
+    tcase_add_test(tests, survives_any_exit);
+
+    Suite *suite = suite_create("devices");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
