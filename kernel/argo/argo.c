@@ -645,7 +645,8 @@ static int64_t send_step(struct caller *caller, struct argo_ring *ring, const st
     ring->append.vcpu = NULL;
     if (ring->partner == KEEL_DOMAIN_ANY)
         ring->share[sender].now += need;
-    ring_publish(&ring->ring, &send->addr.src, send->message_type, total);
+    ring_publish(&ring->ring, ring_at(&ring->ring, ring->ring.tx), &send->addr.src,
+                 send->message_type, total);
     return total;
 }
 
@@ -714,28 +715,51 @@ static int64_t sendv(struct caller *caller, uint64_t arg1, uint64_t arg2, uint32
     return result;
 }
 
-int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
-                         uint32_t len)
-{
-    static const struct keel_argo_addr source = {KEEL_PORT_KERNEL, KEEL_DOMAIN_KERNEL, 0};
-    int64_t status = -KEEL_EAGAIN;
-    struct argo_ring *ring;
+static const struct keel_argo_addr kernel_address = {KEEL_PORT_KERNEL, KEEL_DOMAIN_KERNEL, 0};
 
-    lock_take(&to->argo.lock);
-    ring = to->argo.kernel;
-    if (unlikely(!ring)) {
-        lock_release(&to->argo.lock);
-        return -KEEL_ENOENT;
-    }
-    lock_take(&ring->lock);
-    lock_release(&to->argo.lock);
-    if (likely(ring_need(len) <= ring_space(&ring->ring, ring_unread(&ring->ring)))) {
-        ring_write(&ring->ring, KEEL_ARGO_SLOT, payload, len);
-        ring_publish(&ring->ring, &source, message_type, len);
+/* The rest of argo_kernel_send, of which only the common case is in line. */
+static __attribute__((noinline)) int64_t kernel_send_rest(struct domain *to, uint32_t message_type,
+                                                          const void *payload, uint32_t len)
+    RELEASES(to->argo.lock) NO_LOCK_ANALYSIS
+{
+    struct argo_ring *kernel = to->argo.kernel;
+    int64_t status = kernel ? -KEEL_EAGAIN : -KEEL_ENOENT;
+
+    if (kernel && ring_need(len) <= ring_space(&kernel->ring, ring_unread(&kernel->ring))) {
+        ring_write(&kernel->ring, KEEL_ARGO_SLOT, payload, len);
+        ring_publish(&kernel->ring, ring_at(&kernel->ring, kernel->ring.tx), &kernel_address,
+                     message_type, len);
         status = 0;
     }
-    lock_release(&ring->lock);
+    lock_release(&to->argo.lock);
     return status;
+}
+
+/* On the path of every exit. Senders can't find the kernel's ring, which has no waiters either, so
+ * the domain's lock guards it alone. */
+int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
+                         uint32_t len) NO_LOCK_ANALYSIS
+{
+    const uint32_t need = sizeof(struct keel_exit) + KEEL_ARGO_SLOT;
+    struct argo_ring *kernel;
+    struct ring *ring;
+    uint32_t tx;
+    uint8_t *at;
+
+    lock_take(&to->argo.lock);
+    kernel = to->argo.kernel;
+    if (unlikely(!kernel || len != sizeof(struct keel_exit)))
+        return kernel_send_rest(to, message_type, payload, len);
+    ring = &kernel->ring;
+    tx = ring->tx;
+    at = ring_at(ring, tx);
+    if (unlikely(need > ring_space(ring, ring_unread_from(ring, tx)) || need > ring->len - tx ||
+                 (uintptr_t)at % KEEL_PAGE_SIZE > KEEL_PAGE_SIZE - need))
+        return kernel_send_rest(to, message_type, payload, len);
+    __builtin_memcpy(at + KEEL_ARGO_SLOT, payload, sizeof(struct keel_exit));
+    ring_publish(ring, at, &kernel_address, message_type, sizeof(struct keel_exit));
+    lock_release(&to->argo.lock);
+    return 0;
 }
 
 /* ---- notify ---- */

@@ -17,10 +17,11 @@
 #define RING_LISTS ((KEEL_ARGO_PAGES(KEEL_ARGO_RING_MAX) + RING_LIST - 1) / RING_LIST)
 
 struct ring {
-    uint32_t len;               /* bytes of ring[] */
-    uint32_t tx;                /* private: tx_ptr is only ever written */
-    uint64_t put;               /* tx at the start plus all bytes ever published; atomic */
-    uint8_t **list[RING_LISTS]; /* page n is list[n / RING_LIST][n % RING_LIST] */
+    uint32_t len;                  /* bytes of ring[] */
+    uint32_t tx;                   /* private: tx_ptr is only ever written */
+    struct keel_argo_ring *header; /* begin of page 0 */
+    uint64_t put;                  /* tx at the start plus all bytes ever published; atomic */
+    uint8_t **list[RING_LISTS];    /* page n is list[n / RING_LIST][n % RING_LIST] */
 };
 
 /* Bytes of a message in the ring, header and padding included. payload <= KEEL_ARGO_RING_MAX */
@@ -38,20 +39,15 @@ static inline uint8_t *ring_at(const struct ring *ring, uint32_t position)
     return ring->list[page / RING_LIST][page % RING_LIST] + byte % KEEL_PAGE_SIZE;
 }
 
-static inline struct keel_argo_ring *ring_header(const struct ring *ring)
-{
-    return (struct keel_argo_ring *)(void *)ring->list[0][0];
-}
-
 /* Bytes between a valid tx and what rx_ptr says now: a multiple of 16 below len. */
 static inline uint32_t ring_unread_from(const struct ring *ring, uint32_t tx)
 {
-    uint32_t rx = __atomic_load_n(&ring_header(ring)->rx_ptr, __ATOMIC_ACQUIRE);
+    uint32_t rx = __atomic_load_n(&ring->header->rx_ptr, __ATOMIC_ACQUIRE);
 
     rx = (rx + KEEL_ARGO_SLOT - 1) & ~(KEEL_ARGO_SLOT - 1);
-    if (rx >= ring->len)
+    if (unlikely(rx >= ring->len))
         rx = 0;
-    return tx >= rx ? tx - rx : tx + ring->len - rx;
+    return tx - rx + (tx < rx ? ring->len : 0);
 }
 
 static inline uint32_t ring_unread(const struct ring *ring)
@@ -75,8 +71,26 @@ void ring_begin(struct ring *ring);
 /* Writes bytes at tx + offset; offset + bytes <= ring_space. */
 void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint32_t bytes);
 
-/* Writes the header at tx and shows the message, of which `payload` bytes are behind it already. */
-void ring_publish(struct ring *ring, const struct keel_argo_addr *source, uint32_t message_type,
-                  uint32_t payload);
+/* Writes the header, which belongs `at` the place of tx, and shows the message, of which `payload`
+ * bytes are behind it already. */
+static inline void ring_publish(struct ring *ring, uint8_t *at, const struct keel_argo_addr *source,
+                                uint32_t message_type, uint32_t payload)
+{
+    const struct keel_argo_message_header header = {
+        .len = payload + (uint32_t)sizeof(header),
+        .source = *source,
+        .message_type = message_type,
+    };
+    uint32_t need = ring_need(payload);
+    uint32_t tx = ring->tx + need;
+
+    if (tx >= ring->len)
+        tx -= ring->len;
+    ring->tx = tx;
+    __atomic_store_n(&ring->put, ring->put + need, __ATOMIC_RELAXED);
+    __builtin_memcpy(at, &header, sizeof(header));
+    /* Argo.md A10.1: everything of the message is before this store for whoever reads tx_ptr. */
+    __atomic_store_n(&ring->header->tx_ptr, tx, __ATOMIC_RELEASE);
+}
 
 #endif
