@@ -8,10 +8,9 @@
  *   space.lock                           its memory; of two, the lower domain id first
  *   argo_domain.lock                     the table of its rings
  *   argo_ring.lock                       one ring
- *   vgic.lock                            a domain's SPIs
- *   vcpu.lock                            one vCPU's virtual interrupts
+ *   vgic_bank.lock                       32 virtual interrupts; never two of these at once
  *   cpu.lock                             one CPU's slots and timers
- *   bucket.lock, frame and console locks leaves: nothing is taken under them
+ *   bucket.lock, frame, VMID and console locks   leaves: nothing is taken under them
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
@@ -24,7 +23,13 @@
 #define THREAD_ANNOTATION(x)
 #endif
 #define CAPABILITY(x) THREAD_ANNOTATION(capability(x))
+/* In C, clang before 19 can't resolve the members that fields are guarded by; newer ones can with
+ * -fexperimental-late-parse-attributes -DLOCK_GUARDS. */
+#if defined(LOCK_GUARDS)
 #define GUARDED_BY(x) THREAD_ANNOTATION(guarded_by(x))
+#else
+#define GUARDED_BY(x)
+#endif
 #define REQUIRES(...) THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
 #define ACQUIRES(...) THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define RELEASES(...) THREAD_ANNOTATION(release_capability(__VA_ARGS__))

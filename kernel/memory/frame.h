@@ -2,9 +2,14 @@
 /*
  * The frame table: who owns each page of RAM, and in what state. kernel-rules.md 6, I1 to I6.
  *
- * DIRTY -> CLEAN only by frames_scrub. CLEAN -> OWNED (mapped into its owner's space), or POOL (the
- * kernel's, on behalf of its owner). OWNED -> OWNED by another only through space_donate. OWNED,
- * POOL -> DIRTY when given up. A frame changes owner only with no mapping, no pin, and TLBs flushed.
+ * DIRTY -> BUSY -> CLEAN only by frames_scrub. CLEAN -> OWNED (mapped into its owner's space), or
+ * POOL (the kernel's, on behalf of its owner), by frames_claim. OWNED -> OWNED by another only
+ * through space_donate. OWNED, POOL -> DIRTY when given up. A frame changes owner only with no
+ * mapping, no pin, and TLBs flushed. An OWNED frame is mapped once, in its owner's space.
+ *
+ * Who may change a frame: DIRTY, anybody, by compare-and-swap; BUSY, the CPU that made it so;
+ * CLEAN, whoever holds the claim lock (inside frames_claim); OWNED and POOL, whoever holds the lock
+ * of the owner's space, but for `pins`, which is atomic: it grows only under that lock.
  */
 #ifndef KERNEL_MEMORY_FRAME_H
 #define KERNEL_MEMORY_FRAME_H
@@ -18,27 +23,54 @@ enum frame_state {
     FRAME_CLEAN = 2,    /* free, zero, and zero in memory behind the caches */
     FRAME_OWNED = 3,    /* a domain's page */
     FRAME_POOL = 4,     /* a domain's page, used by the kernel: tables and ring lists */
+    FRAME_BUSY = 5,     /* free, being scrubbed by some CPU */
 };
 
 struct frame {
-    uint8_t state; /* enum frame_state */
-    uint8_t owner; /* domain id, where OWNED or POOL */
-    uint16_t pins; /* rings that write to it: it stays where it is */
-    uint32_t link; /* POOL: number of the next frame of the pool */
+    union {
+        struct {
+            uint8_t state; /* enum frame_state; atomic */
+            uint8_t owner; /* domain id, where OWNED or POOL */
+            uint16_t pins; /* rings that write to it: it stays where it is; atomic */
+            uint32_t link; /* POOL: number of the next frame of the pool; of a table: its entries */
+        };
+        uint64_t word; /* all of it: to compare and set many frames fast */
+    };
 };
 _Static_assert(sizeof(struct frame) == 8, "eight bytes a frame");
 
-#define SCRUB_PAGES_MAX 32 /* per call: 128 KiB */
+#define FRAME_WORD(frame_state, frame_owner) \
+    ((struct frame){{{.state = (uint8_t)(frame_state), .owner = (uint8_t)(frame_owner)}}}.word)
 
-/* Fills the table from the boot structure. Boot CPU only, once. */
+#define SCRUB_PAGES_MAX 16 /* per call: 64 KiB, about 3,700 instructions */
+
+/* Fills the table from the boot structure: FREE extents are DIRTY; BUILDER, BUNDLE and DTB are
+ * OWNED by the builder; all else, and page 0, is RESERVED. Boot CPU only, once. */
 void frames_init(const struct keel_boot *boot);
 
-/* The frame of a physical address, or NULL where there is no RAM. */
+/* The frame of a physical address, or NULL where there is no RAM. A hole between banks of RAM has
+ * RESERVED frames. */
 struct frame *frame_of(struct paddr pa);
 
-/* Makes up to `pages` free frames from pa clean. Pages done (clean ones count), or -EINVAL if the
- * first is not free. Two CPUs may scrub the same range at once. */
+/* The first of `pages` frames that are all in the table; NULL if one is not, or pa is not a page's.
+ */
+struct frame *frames_of(struct paddr pa, uint64_t pages);
+
+struct paddr frame_address(const struct frame *frame);
+
+/* Makes up to `pages` free frames from pa clean. Pages done (clean ones count), at most
+ * SCRUB_PAGES_MAX; -EINVAL if the first is not free. Two CPUs may scrub the same range at once: one
+ * waits while the other does a page. */
 must_check int64_t frames_scrub(struct paddr pa, uint64_t pages);
+
+/* Turns `pages` CLEAN frames into OWNED or POOL ones of `owner`: all, or, if one is not CLEAN,
+ * none. At most 512. */
+must_check bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state,
+                             uint16_t owner);
+
+/* Whether all of `pages` frames, at most 512, are exactly `word`. */
+bool frames_are(const struct frame *first, uint64_t pages, uint64_t word);
+void frames_set(struct frame *first, uint64_t pages, uint64_t word);
 
 /* Number of frames in a state: for tests and counts; slow. */
 uint64_t frames_count(enum frame_state state);

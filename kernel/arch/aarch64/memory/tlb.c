@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLB invalidation: Arm ARM D8.13. By IPA, VTTBR_EL2 must hold the target's VMID, and it may change
+ * only while no stage-1 walk and no flat translation (TGE, DC) can use it: kernel-rules.md 1 (a).
+ */
+#include "memory/tlb.h"
+
+#include "arch/registers.h"
+#include "memory/space.h"
+#include "memory/vmid.h"
+
+#define tlbi(operation) __asm__ volatile("tlbi " #operation ::: "memory")
+
+struct context {
+    uint64_t vttbr, hcr, tcr, sctlr;
+};
+
+static void enter(struct context *old, uint64_t vttbr)
+{
+    old->vttbr = sysreg_read(vttbr_el2);
+    if (old->vttbr == vttbr)
+        return;
+    old->hcr = sysreg_read(hcr_el2);
+    old->tcr = sysreg_read(tcr_el1);
+    old->sctlr = sysreg_read(sctlr_el1);
+    sysreg_write(tcr_el1, old->tcr | TCR_EPD0 | TCR_EPD1);
+    isb();
+    sysreg_write(sctlr_el1, old->sctlr | SCTLR_M);
+    isb();
+    sysreg_write(hcr_el2, old->hcr & ~(HCR_TGE | HCR_DC));
+    isb();
+    sysreg_write(vttbr_el2, vttbr);
+    isb();
+}
+
+static void leave(const struct context *old, uint64_t vttbr)
+{
+    if (old->vttbr == vttbr)
+        return;
+    sysreg_write(vttbr_el2, old->vttbr);
+    isb();
+    sysreg_write(hcr_el2, old->hcr);
+    isb();
+    sysreg_write(sctlr_el1, old->sctlr);
+    isb();
+    sysreg_write(tcr_el1, old->tcr);
+    isb();
+}
+
+void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, uint64_t count)
+{
+    struct context old;
+    uint64_t ttbr;
+
+    dsb(ish);
+    ttbr = space_ttbr(space); /* after the barrier: see tlb_sync */
+    if (TTBR_VMID(ttbr) == 0)
+        return; /* it has never run */
+    enter(&old, ttbr);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t page = (ipa.v >> KEEL_PAGE_SHIFT) + (i << order);
+
+        __asm__ volatile("tlbi ipas2e1is, %0" ::"r"(page) : "memory");
+    }
+    dsb(ish);
+    tlbi(vmalle1is); /* combined entries are found by VA only */
+    dsb(ish);
+    isb();
+    leave(&old, ttbr);
+}
+
+void tlb_flush_local(uint64_t ttbr)
+{
+    struct context old;
+
+    enter(&old, ttbr);
+    tlbi(vmalle1);
+    dsb(nsh);
+    isb();
+    leave(&old, ttbr);
+}
+
+void tlb_flush_all(void)
+{
+    dsb(ish);
+    tlbi(alle1is);
+    dsb(ish);
+    isb();
+}
+
+void tlb_sync(void)
+{
+    dsb(ish);
+}

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Address spaces: see space.h. Tables have 512 entries at each level; their format is the
+ * architecture's (memory/stage2.h). A level is named by the order of what one entry maps.
+ *
+ * Every batch stays within one table, so that it is one walk and a row of entries. The frame of a
+ * table counts its entries in `link`; a table other than the root that has none goes back to the
+ * pool, after the flush that follows.
+ */
+#include "memory/space.h"
+
+#include "memory/address.h"
+#include "memory/cache.h"
+#include "memory/stage2.h"
+#include "memory/tlb.h"
+
+#define LEVEL            9u   /* bits of index per level */
+#define BATCH_PAGES      64u  /* single pages mapped or unmapped by one call */
+#define CLEAN_PAGES      16u  /* pages whose caches one call cleans */
+#define TEARDOWN_ENTRIES 64u  /* table entries that one step of a teardown looks at */
+#define TEARDOWN_POOL    256u /* pool pages that one step gives back */
+#define POOL_ADD_MAX     512u
+#define NOT_CLEANING     IPA(UINT64_MAX)
+_Static_assert(SPACE_IPA_BITS == KEEL_PAGE_SHIFT + STAGE2_ROOT_ORDER + LEVEL,
+               "IPA bits of the root");
+_Static_assert(STAGE2_ENTRIES == 1u << LEVEL, "entries of a table");
+
+/* Blocks of one size that lie side by side in one table. */
+struct run {
+    struct ipa ipa;
+    uint64_t
+        *entry; /* of the first; if tables are missing: where the first of them belongs, or NULL */
+    uint64_t count;
+    uint32_t order;
+    uint32_t missing; /* tables on the way to the first entry */
+};
+
+/* Tables that were taken out of the tree and wait for the flush. */
+struct detached {
+    uint64_t *table[STAGE2_ROOT_ORDER / LEVEL];
+    uint32_t count;
+};
+
+static inline uint64_t index_at(struct ipa ipa, uint32_t order)
+{
+    return ipa.v >> (KEEL_PAGE_SHIFT + order) & (STAGE2_ENTRIES - 1);
+}
+
+static inline uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline void entry_set(uint64_t *entry, uint64_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
+
+/* Of the table that an entry lies in. */
+static inline struct frame *table_frame(const uint64_t *entry)
+{
+    return frame_of(virt_to_phys(entry));
+}
+
+/* The entry for ipa whose level is `order`, or the one above it where the walk ends. There is a
+ * root, and ipa is below the limit. */
+static inline uint64_t *walk(const struct space *space, struct ipa ipa, uint32_t order,
+                             uint32_t *at)
+{
+    uint64_t *table = phys_to_virt(space->root);
+    uint64_t *entry = &table[index_at(ipa, STAGE2_ROOT_ORDER)];
+
+    *at = STAGE2_ROOT_ORDER;
+    while (*at > order && stage2_is_table(*entry, *at)) {
+        *at -= LEVEL;
+        table = phys_to_virt(stage2_address(*entry));
+        entry = &table[index_at(ipa, *at)];
+    }
+    return entry;
+}
+
+/* ---- the pool ---- */
+
+static void pool_push(struct space *space, void *page) REQUIRES(space->lock)
+{
+    struct paddr pa = virt_to_phys(page);
+
+    frame_of(pa)->link = space->pool.first;
+    space->pool.first = (uint32_t)(pa.v >> KEEL_PAGE_SHIFT);
+    space->pool.free++;
+}
+
+void *pool_take(struct space *space)
+{
+    struct paddr pa = PADDR((uint64_t)space->pool.first << KEEL_PAGE_SHIFT);
+    struct frame *frame;
+
+    if (space->pool.free == 0)
+        return NULL;
+    frame = frame_of(pa);
+    space->pool.first = frame->link;
+    space->pool.free--;
+    frame->link = 0;
+    return phys_to_virt(pa);
+}
+
+void pool_give(struct space *space, void *page)
+{
+    memset(page, 0, KEEL_PAGE_SIZE);
+    pool_push(space, page);
+}
+
+int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
+{
+    struct frame *first = frames_of(pa, pages);
+    uint32_t number = (uint32_t)(pa.v >> KEEL_PAGE_SHIFT);
+    int64_t status = -KEEL_EINVAL;
+
+    if (pages == 0 || pages > POOL_ADD_MAX || !first)
+        return -KEEL_EINVAL;
+    lock_take(&space->lock);
+    if (frames_claim(first, pages, FRAME_POOL, space->owner)) {
+        for (uint32_t i = 0; i + 1 < pages; i++)
+            first[i].link = number + i + 1;
+        first[pages - 1].link = space->pool.first;
+        space->pool.first = number;
+        space->pool.free += (uint32_t)pages;
+        space->pool.total += (uint32_t)pages;
+        if (space->root.v == 0)
+            space->root = virt_to_phys(pool_take(space));
+        status = 0;
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+/* ---- checks: they change nothing ---- */
+
+static bool perm_is_valid(const struct space *space, uint32_t perm)
+{
+    const uint32_t write_exec = KEEL_PERM_WRITE | KEEL_PERM_EXEC;
+
+    return (perm & KEEL_PERM_READ) && !(perm & ~(KEEL_PERM_READ | write_exec)) &&
+           (space->machine || (perm & write_exec) != write_exec);
+}
+
+/* The first `max` of `count` blocks, or as many as the table has. -EINVAL. */
+static int64_t run_find(const struct space *space, struct ipa ipa, uint32_t order, uint64_t count,
+                        uint64_t max, struct run *run) REQUIRES(space->lock)
+{
+    uint64_t size = KEEL_PAGE_SIZE << (order & KEEL_BLOCK_ORDER);
+    uint32_t at = 0;
+
+    if ((order != 0 && order != KEEL_BLOCK_ORDER) || count == 0 || ipa.v % size != 0 ||
+        ipa.v >= SPACE_LIMIT || count > (SPACE_LIMIT - ipa.v) / size)
+        return -KEEL_EINVAL;
+    run->ipa = ipa;
+    run->order = order;
+    run->count = order == 0 ? min(min(count, max), STAGE2_ENTRIES - index_at(ipa, 0)) : 1;
+    run->entry = space->root.v ? walk(space, ipa, order, &at) : NULL;
+    run->missing = run->entry ? (at - order) / LEVEL : UINT32_MAX;
+    return 0;
+}
+
+/* Nothing is mapped there, and there are pages for the missing tables. -EBUSY, -ENOMEM. */
+static int64_t run_is_free(const struct space *space, const struct run *run) REQUIRES(space->lock)
+{
+    uint64_t count = run->missing ? run->entry != NULL : run->count;
+
+    for (uint64_t i = 0; i < count; i++)
+        if (run->entry[i] != 0)
+            return -KEEL_EBUSY;
+    return run->missing <= space->pool.free ? 0 : -KEEL_ENOMEM;
+}
+
+/* Each entry is a leaf that the owner may change: unpinned RAM of its own, or, if `device`, a
+ * device's registers. -EINVAL, -EBUSY. */
+static int64_t run_is_mapped(const struct space *space, const struct run *run, bool device)
+{
+    uint64_t word = FRAME_WORD(FRAME_OWNED, space->owner);
+
+    if (run->missing)
+        return -KEEL_EINVAL;
+    for (uint64_t i = 0; i < run->count; i++) {
+        uint64_t entry = run->entry[i];
+        const struct frame *frame;
+
+        if (!stage2_is_valid(entry) || stage2_is_table(entry, run->order))
+            return -KEEL_EINVAL;
+        if (stage2_is_device(entry)) {
+            if (!device)
+                return -KEEL_EINVAL;
+            continue;
+        }
+        frame = frame_of(stage2_address(entry));
+        if (frame->state != FRAME_OWNED)
+            return -KEEL_EINVAL;
+        if (run->order == 0 ? frame->word != word : !frames_are(frame, 1ul << run->order, word))
+            return -KEEL_EBUSY;
+    }
+    return 0;
+}
+
+/* ---- acts: they can't fail ---- */
+
+/* Makes the missing tables, from the pool. */
+static void run_build(struct space *space, struct run *run) REQUIRES(space->lock)
+{
+    while (run->missing > 0) {
+        uint64_t *table = pool_take(space);
+
+        CHECK(table);
+        entry_set(run->entry, stage2_table(virt_to_phys(table)));
+        table_frame(run->entry)->link++;
+        run->missing--;
+        run->entry = &table[index_at(run->ipa, run->order + LEVEL * run->missing)];
+    }
+}
+
+static void run_map(struct space *space, struct run *run, struct paddr pa, uint32_t perm)
+    REQUIRES(space->lock)
+{
+    uint64_t size = KEEL_PAGE_SIZE << run->order;
+
+    run_build(space, run);
+    for (uint64_t i = 0; i < run->count; i++)
+        entry_set(&run->entry[i], stage2_leaf(PADDR(pa.v + i * size), run->order, perm));
+    table_frame(run->entry)->link += (uint32_t)run->count;
+    stage2_publish();
+}
+
+/* Break: nothing is reachable through the entries any more, but they still tell what was. The
+ * caller makes them new or zero, then calls detached_give. */
+static void run_break(struct space *space, struct run *run, struct detached *detached)
+    REQUIRES(space->lock)
+{
+    uint64_t *entry = run->entry, entries = run->count;
+    uint32_t order = run->order, at;
+
+    for (uint64_t i = 0; i < run->count; i++)
+        entry_set(&entry[i], stage2_broken(entry[i]));
+    detached->count = 0;
+    while ((table_frame(entry)->link -= (uint32_t)entries) == 0 && order < STAGE2_ROOT_ORDER) {
+        detached->table[detached->count++] = entry - index_at(run->ipa, order);
+        order += LEVEL;
+        entry = walk(space, run->ipa, order, &at);
+        entries = 1;
+        entry_set(entry, 0);
+    }
+    space->cleaning = NOT_CLEANING;
+    tlb_flush_ipa(space, run->ipa, run->order, run->count);
+}
+
+static void detached_give(struct space *space, const struct detached *detached)
+    REQUIRES(space->lock)
+{
+    for (uint32_t i = 0; i < detached->count; i++)
+        pool_push(space, detached->table[i]);
+}
+
+static void run_unmap(struct space *space, struct run *run) REQUIRES(space->lock)
+{
+    struct detached detached;
+
+    run_break(space, run, &detached);
+    for (uint64_t i = 0; i < run->count; i++) {
+        uint64_t entry = run->entry[i];
+
+        run->entry[i] = 0;
+        if (!stage2_is_device(entry)) {
+            struct frame *frame = frame_of(stage2_address(entry));
+
+            if (frame->state == FRAME_OWNED) {
+                frames_set(frame, 1ul << run->order, FRAME_WORD(FRAME_DIRTY, 0));
+                space->pages -= 1ul << run->order;
+            }
+        }
+    }
+    detached_give(space, &detached);
+}
+
+static void run_protect(struct space *space, const struct run *run, uint32_t perm)
+    REQUIRES(space->lock)
+{
+    for (uint64_t i = 0; i < run->count; i++)
+        entry_set(&run->entry[i], stage2_leaf(stage2_address(run->entry[i]), run->order, perm));
+    tlb_flush_ipa(space, run->ipa, run->order, run->count);
+}
+
+/* Cleans the caches of what will be fetched as instructions, or read with caches off; at most
+ * CLEAN_PAGES pages. False: not all are done yet. */
+static bool run_clean(struct space *space, const struct run *run) REQUIRES(space->lock)
+{
+    uint64_t pages = run->count << run->order;
+
+    if (run->order == 0 || space->cleaning.v != run->ipa.v) {
+        space->cleaning = run->ipa;
+        space->cleaned = 0;
+    }
+    for (uint32_t i = 0; i < CLEAN_PAGES && space->cleaned < pages; i++) {
+        struct paddr block = stage2_address(run->entry[space->cleaned >> run->order]);
+        uint64_t page = space->cleaned & ((1ul << run->order) - 1);
+
+        cache_clean_page(phys_to_virt(PADDR(block.v + page * KEEL_PAGE_SIZE)));
+        space->cleaned++;
+    }
+    if (space->cleaned < pages)
+        return false;
+    space->cleaning = NOT_CLEANING;
+    return true;
+}
+
+/* ---- operations ---- */
+
+void space_init(struct space *space, uint16_t owner, bool machine)
+{
+    lock_take(&space->lock);
+    CHECK(space->root.v == 0 && space->pool.total == 0);
+    space->owner = owner;
+    space->machine = machine;
+    space->pages = 0;
+    space->cleaning = NOT_CLEANING;
+    space->teardown = 0;
+    space->vmid = 0;
+    memset(space->last_vcpu, 0, sizeof(space->last_vcpu));
+    lock_release(&space->lock);
+}
+
+/* The last check takes the frames. */
+static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
+                   uint64_t count, uint32_t perm)
+{
+    bool device = perm & KEEL_PERM_DEVICE;
+    struct frame *frame;
+    struct run run;
+    int64_t status;
+
+    lock_take(&space->lock);
+    status = run_find(space, ipa, order, count, BATCH_PAGES, &run);
+    if (status == 0 && pa.v % (KEEL_PAGE_SIZE << order) != 0)
+        status = -KEEL_EINVAL;
+    if (status == 0)
+        status = run_is_free(space, &run);
+    if (status == 0 && !device) {
+        frame = frames_of(pa, run.count << order);
+        if (!frame || !frames_claim(frame, run.count << order, FRAME_OWNED, space->owner))
+            status = -KEEL_EINVAL;
+        else
+            space->pages += run.count << order;
+    }
+    if (status == 0) {
+        run_map(space, &run, pa, perm);
+        if (perm & KEEL_PERM_EXEC)
+            cache_forget_instructions();
+        status = (int64_t)run.count;
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+int64_t space_map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
+                  uint64_t count, uint32_t perm)
+{
+    return perm_is_valid(space, perm) ? map(space, pa, ipa, order, count, perm) : -KEEL_EINVAL;
+}
+
+int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
+                         uint64_t count)
+{
+    if (pa.v >= STAGE2_PA_LIMIT - SPACE_LIMIT) /* more than `count` blocks can be */
+        return -KEEL_EINVAL;
+    return map(space, pa, ipa, order, count, KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_DEVICE);
+}
+
+int64_t space_map_boot(struct space *space, struct paddr pa, struct ipa ipa, uint64_t pages,
+                       uint32_t perm)
+{
+    struct frame *frame = frames_of(pa, pages);
+    int64_t status = frame && perm_is_valid(space, perm) ? 0 : -KEEL_EINVAL;
+    struct run run;
+
+    lock_take(&space->lock);
+    for (uint64_t done = 0; done < pages && status == 0; done += run.count) {
+        status =
+            run_find(space, IPA(ipa.v + done * KEEL_PAGE_SIZE), 0, pages - done, BATCH_PAGES, &run);
+        if (status == 0)
+            status = run_is_free(space, &run);
+        for (uint64_t i = 0; i < run.count && status == 0; i++) {
+            if (frame[done + i].word == FRAME_WORD(FRAME_OWNED, space->owner))
+                space->pages++;
+            else if (frame[done + i].state != FRAME_RESERVED || (perm & KEEL_PERM_WRITE))
+                status = -KEEL_EINVAL;
+        }
+        if (status == 0)
+            run_map(space, &run, PADDR(pa.v + done * KEEL_PAGE_SIZE), perm);
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+/* perm 0: unmaps. Permissions change without a break: neither address nor attributes do (Arm ARM
+ * D8.14). */
+static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint64_t count,
+                      uint32_t perm)
+{
+    bool exec = perm & KEEL_PERM_EXEC;
+    struct run run;
+    int64_t status;
+
+    lock_take(&space->lock);
+    status = run_find(space, ipa, order, count, exec ? CLEAN_PAGES : BATCH_PAGES, &run);
+    if (status == 0)
+        status = run_is_mapped(space, &run, perm == 0);
+    if (status == 0 && exec && !run_clean(space, &run))
+        status = -KEEL_EAGAIN;
+    if (status == 0) {
+        if (perm == 0)
+            run_unmap(space, &run);
+        else
+            run_protect(space, &run, perm);
+        if (exec)
+            cache_forget_instructions();
+        status = (int64_t)run.count;
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+int64_t space_unmap(struct space *space, struct ipa ipa, uint32_t order, uint64_t count)
+{
+    return change(space, ipa, order, count, 0);
+}
+
+int64_t space_protect(struct space *space, struct ipa ipa, uint32_t order, uint64_t count,
+                      uint32_t perm)
+{
+    return perm_is_valid(space, perm) ? change(space, ipa, order, count, perm) : -KEEL_EINVAL;
+}
+
+static void lock_both(struct space *a, struct space *b) ACQUIRES(a->lock, b->lock) NO_LOCK_ANALYSIS
+{
+    lock_take(a->owner <= b->owner ? &a->lock : &b->lock);
+    if (a != b)
+        lock_take(a->owner <= b->owner ? &b->lock : &a->lock);
+}
+
+static void release_both(struct space *a, struct space *b)
+    RELEASES(a->lock, b->lock) NO_LOCK_ANALYSIS
+{
+    if (a != b)
+        lock_release(&b->lock);
+    lock_release(&a->lock);
+}
+
+static void donate(struct space *from, struct run *source, struct space *to, struct run *target,
+                   uint32_t perm) REQUIRES(from->lock, to->lock)
+{
+    uint64_t word = FRAME_WORD(FRAME_OWNED, to->owner);
+    uint64_t pages = source->count << source->order;
+    struct detached detached;
+
+    run_break(from, source, &detached);
+    run_build(to, target);
+    for (uint64_t i = 0; i < source->count; i++) {
+        struct paddr pa = stage2_address(source->entry[i]);
+
+        source->entry[i] = 0;
+        frames_set(frame_of(pa), 1ul << source->order, word);
+        entry_set(&target->entry[i], stage2_leaf(pa, target->order, perm));
+    }
+    table_frame(target->entry)->link += (uint32_t)target->count;
+    stage2_publish();
+    detached_give(from, &detached);
+    from->pages -= pages;
+    to->pages += pages;
+}
+
+int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, struct ipa to_ipa,
+                     uint32_t order, uint64_t count, uint32_t perm)
+{
+    bool clean = to->machine || (perm & KEEL_PERM_EXEC);
+    struct run source, target;
+    int64_t status;
+
+    if (from == to || !perm_is_valid(to, perm))
+        return -KEEL_EINVAL;
+    lock_both(from, to);
+    status = run_find(to, to_ipa, order, count, clean ? CLEAN_PAGES : BATCH_PAGES, &target);
+    if (status == 0)
+        status = run_find(from, from_ipa, order, count, target.count, &source);
+    if (status == 0) {
+        target.count = source.count;
+        status = run_is_mapped(from, &source, false);
+    }
+    if (status == 0)
+        status = run_is_free(to, &target);
+    if (status == 0 && clean && !run_clean(from, &source))
+        status = -KEEL_EAGAIN;
+    if (status == 0) {
+        donate(from, &source, to, &target, perm);
+        if (perm & KEEL_PERM_EXEC)
+            cache_forget_instructions();
+        status = (int64_t)target.count;
+    }
+    release_both(from, to);
+    return status;
+}
+
+/* ---- the kernel's own accesses ---- */
+
+static inline uint64_t page_rest(struct ipa ipa)
+{
+    return KEEL_PAGE_SIZE - ipa.v % KEEL_PAGE_SIZE;
+}
+
+/* The kernel address of RAM mapped with that access, or NULL. */
+static inline void *translate(const struct space *space, struct ipa ipa, enum space_access access)
+    REQUIRES(space->lock)
+{
+    uint32_t at;
+    uint64_t entry;
+
+    if (unlikely(ipa.v >= SPACE_LIMIT || space->root.v == 0))
+        return NULL;
+    entry = *walk(space, ipa, 0, &at);
+    if (unlikely(!stage2_is_ram(entry, access == SPACE_WRITE)))
+        return NULL;
+    return phys_to_virt(PADDR(stage2_address(entry).v | (ipa.v & ((KEEL_PAGE_SIZE << at) - 1))));
+}
+
+int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
+                        void **address, uint64_t *bytes)
+{
+    *address = translate(space, ipa, access);
+    *bytes = page_rest(ipa);
+    return *address ? 0 : -KEEL_EFAULT;
+}
+
+/* The two kernel addresses of [ipa, ipa + bytes), at most a page long. -EFAULT. */
+static inline int64_t parts_find(const struct space *space, struct ipa ipa, uint64_t bytes,
+                                 enum space_access access, char *part[2]) REQUIRES(space->lock)
+{
+    part[0] = part[1] = translate(space, ipa, access);
+    if (unlikely(bytes > page_rest(ipa)))
+        part[1] = translate(space, IPA(ipa.v + page_rest(ipa)), access);
+    return likely(part[0] && part[1] && bytes <= KEEL_PAGE_SIZE) ? 0 : -KEEL_EFAULT;
+}
+
+int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
+{
+    uint64_t first = min(bytes, page_rest(from));
+    char *part[2];
+    int64_t status;
+
+    lock_take(&space->lock);
+    status = parts_find(space, from, bytes, SPACE_READ, part);
+    if (likely(status == 0)) {
+        memcpy(to, part[0], first);
+        if (unlikely(bytes > first))
+            memcpy((char *)to + first, part[1], bytes - first);
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+int64_t space_write(struct space *space, struct ipa to, const void *from, uint64_t bytes)
+{
+    uint64_t first = min(bytes, page_rest(to));
+    char *part[2];
+    int64_t status;
+
+    lock_take(&space->lock);
+    status = parts_find(space, to, bytes, SPACE_WRITE, part);
+    if (likely(status == 0)) {
+        memcpy(part[0], from, first);
+        if (unlikely(bytes > first))
+            memcpy(part[1], (const char *)from + first, bytes - first);
+    }
+    lock_release(&space->lock);
+    return status;
+}
+
+int64_t space_copy(struct space *to, struct ipa to_ipa, struct space *from, struct ipa from_ipa,
+                   uint64_t bytes)
+{
+    uint64_t done = 0;
+
+    bytes = min(bytes, KEEL_PAGE_SIZE);
+    lock_both(to, from);
+    while (done < bytes) {
+        struct ipa here = IPA(to_ipa.v + done), there = IPA(from_ipa.v + done);
+        void *target = translate(to, here, SPACE_WRITE);
+        const void *source = translate(from, there, SPACE_READ);
+        uint64_t step = min(bytes - done, min(page_rest(here), page_rest(there)));
+
+        if (!target || !source)
+            break;
+        memmove(target, source, step);
+        done += step;
+    }
+    release_both(to, from);
+    return done > 0 || bytes == 0 ? (int64_t)done : -KEEL_EFAULT;
+}
+
+int64_t space_pin(struct space *space, struct ipa ipa, void **address)
+{
+    void *target = translate(space, ipa, SPACE_WRITE);
+    struct frame *frame = target ? frame_of(virt_to_phys(target)) : NULL;
+
+    if (!frame || frame->state != FRAME_OWNED)
+        return -KEEL_EFAULT;
+    if (__atomic_load_n(&frame->pins, __ATOMIC_RELAXED) == UINT16_MAX)
+        return -KEEL_EBUSY;
+    __atomic_fetch_add(&frame->pins, 1, __ATOMIC_RELAXED);
+    *address = target;
+    return 0;
+}
+
+void space_unpin(void *address)
+{
+    struct frame *frame = frame_of(virt_to_phys(address));
+
+    CHECK(frame && __atomic_fetch_sub(&frame->pins, 1, __ATOMIC_RELEASE) > 0);
+}
+
+/* ---- the end ---- */
+
+/* Unmaps the leaf, or the row of them, at the cursor, or moves the cursor over a hole. */
+static bool teardown_leaves(struct space *space) REQUIRES(space->lock)
+{
+    uint32_t at;
+    struct run run = {.ipa = IPA(space->teardown)};
+
+    run.entry = walk(space, run.ipa, 0, &at);
+    run.order = at;
+    if (*run.entry == 0) {
+        space->teardown = (space->teardown | ((KEEL_PAGE_SIZE << at) - 1)) + 1;
+        return false;
+    }
+    run.ipa.v &= ~((KEEL_PAGE_SIZE << at) - 1);
+    while (run.count < (at == 0 ? BATCH_PAGES : 1) &&
+           index_at(run.ipa, at) + run.count < STAGE2_ENTRIES && run.entry[run.count] != 0)
+        run.count++;
+    CHECK(run_is_mapped(space, &run, true) != -KEEL_EBUSY);
+    run_unmap(space, &run);
+    return true;
+}
+
+static void teardown_pool(struct space *space) REQUIRES(space->lock)
+{
+    if (space->root.v != 0) {
+        CHECK(table_frame(phys_to_virt(space->root))->link == 0);
+        pool_push(space, phys_to_virt(space->root));
+        space->root = PADDR(0);
+        CHECK(space->pool.free == space->pool.total && space->pages == 0);
+    }
+    for (uint32_t i = 0; i < TEARDOWN_POOL && space->pool.free > 0; i++) {
+        frames_set(frame_of(virt_to_phys(pool_take(space))), 1, FRAME_WORD(FRAME_DIRTY, 0));
+        space->pool.total--;
+    }
+}
+
+int64_t space_teardown(struct space *space)
+{
+    int64_t status = 0;
+
+    lock_take(&space->lock);
+    for (uint32_t i = 0; space->root.v != 0 && space->teardown < SPACE_LIMIT; i++)
+        if (i == TEARDOWN_ENTRIES || teardown_leaves(space)) {
+            status = -KEEL_EAGAIN;
+            break;
+        }
+    if (status == 0) {
+        teardown_pool(space);
+        status = space->pool.total > 0 ? -KEEL_EAGAIN : 0;
+    }
+    lock_release(&space->lock);
+    return status;
+}
