@@ -92,8 +92,11 @@ static void line_break(struct mux *mux)
 static void line_redraw(struct mux *mux)
 {
     const struct mux_console *console = focused(mux);
-    if (mux->midline && console != NULL)
-        emit(mux, console->line, console->used);
+    if (!mux->midline || console == NULL)
+        return;
+    emit(mux, console->line, console->used);
+    if (console->cr)
+        emit_text(mux, "\r");
 }
 
 /* A line of the terminal that is not the focused console's. */
