@@ -32,6 +32,7 @@ struct ipa {
 noreturn void check_failed(const char *file, int line, const char *condition);
 
 /* The kernel's console; polled, bounded by the length of the line. %s %d %u %x (64 bits), %c. */
+void print_text(const char *text, uint64_t bytes);
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void *memcpy(void *to, const void *from, size_t bytes);

@@ -116,54 +116,40 @@ static uint8_t *caller_reach(struct caller *caller, uint64_t address, enum space
     return caller->address + offset;
 }
 
-static bool argo_caller_read(struct caller *caller, uint64_t from, void *to, uint64_t bytes)
-    REQUIRES(caller->space->lock)
+/* Copies between the caller's memory and a buffer of the kernel. False: all or a part can't be had.
+ */
+static bool caller_copy(struct caller *caller, uint64_t address, void *buffer, uint64_t bytes,
+                        enum space_access access) REQUIRES(caller->space->lock)
 {
-    while (bytes != 0) {
-        uint64_t piece;
-        const uint8_t *address = caller_reach(caller, from, SPACE_READ, &piece);
+    for (uint64_t done = 0, piece; done < bytes; done += piece) {
+        uint8_t *there = caller_reach(caller, address + done, access, &piece);
+        uint8_t *here = (uint8_t *)buffer + done;
 
-        if (!address)
+        if (!there)
             return false;
-        if (piece > bytes)
-            piece = bytes;
-        memcpy(to, address, piece);
-        to = (uint8_t *)to + piece;
-        from += piece;
-        bytes -= piece;
+        if (piece > bytes - done)
+            piece = bytes - done;
+        memcpy(access == SPACE_READ ? here : there, access == SPACE_READ ? there : here, piece);
     }
     return true;
 }
 
-static bool argo_caller_write(struct caller *caller, uint64_t to, const void *from, uint64_t bytes)
+static bool argo_caller_read(struct caller *caller, uint64_t from, void *to, uint64_t bytes)
     REQUIRES(caller->space->lock)
 {
-    while (bytes != 0) {
-        uint64_t piece;
-        uint8_t *address = caller_reach(caller, to, SPACE_WRITE, &piece);
-
-        if (!address)
-            return false;
-        if (piece > bytes)
-            piece = bytes;
-        memcpy(address, from, piece);
-        from = (const uint8_t *)from + piece;
-        to += piece;
-        bytes -= piece;
-    }
-    return true;
+    return caller_copy(caller, from, to, bytes, SPACE_READ);
 }
 
 /* ---- Finding rings ---- */
 
-static struct argo_ring **bucket(struct argo_domain *argo, uint32_t aport, uint32_t partner)
-    REQUIRES(argo->lock)
+/* Own rings can be looked for under the space's lock as well as under the argo_domain's. */
+static struct argo_ring **bucket(struct argo_domain *argo, uint32_t aport,
+                                 uint32_t partner) NO_LOCK_ANALYSIS
 {
     return &argo->ring[(aport + partner) % ARGO_HASH];
 }
 
 static struct argo_ring *find(struct argo_domain *argo, uint32_t aport, uint32_t partner)
-    REQUIRES(argo->lock)
 {
     struct argo_ring *ring = *bucket(argo, aport, partner);
 
@@ -172,21 +158,31 @@ static struct argo_ring *find(struct argo_domain *argo, uint32_t aport, uint32_t
     return ring;
 }
 
-/* The ring that takes messages of a sender. */
-static struct argo_ring *find_for(struct argo_domain *argo, uint32_t aport, uint32_t sender)
-    REQUIRES(argo->lock)
-{
-    struct argo_ring *ring = find(argo, aport, sender);
-
-    return ring ? ring : find(argo, aport, KEEL_DOMAIN_ANY);
-}
-
 static bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
     for (uint32_t i = 0; i < LOCK_TRIES; i++)
         if (lock_try(lock))
             return true;
     return false;
+}
+
+/* The ring of a domain that takes messages of the caller, locked. False: see *status. */
+static bool enter(const struct caller *caller, struct domain *to, uint32_t aport,
+                  struct argo_ring **ring, int64_t *status) TRY_ACQUIRES(true, (*ring)->lock)
+{
+    bool entered;
+
+    *status = ARGO_AGAIN;
+    if (!lock_try_hard(&to->argo.lock))
+        return false;
+    *ring = find(&to->argo, aport, caller->domain->id);
+    if (!*ring)
+        *ring = find(&to->argo, aport, KEEL_DOMAIN_ANY);
+    if (!*ring || !domain_runs(to))
+        *status = -KEEL_ECONNREFUSED;
+    entered = *status == ARGO_AGAIN && lock_try(&(*ring)->lock);
+    lock_release(&to->argo.lock);
+    return entered;
 }
 
 /* ---- Space, quotas, waiters ---- */
@@ -385,9 +381,7 @@ static int64_t register_finish(struct caller *caller, struct argo_ring *ring)
         link = &(*link)->next;
     *link = ring->next;
 
-    lock_take(&argo->lock);
     old = find(argo, ring->aport, ring->partner);
-    lock_release(&argo->lock);
     if (old)
         retire(argo, old, KEEL_ARGO_REGISTER_RING, &caller->wake);
 
@@ -424,9 +418,7 @@ static int64_t register_begin(struct caller *caller, const struct keel_argo_regi
         if (!port || !port->receives)
             return -KEEL_EACCES;
     }
-    lock_take(&argo->lock);
     old = find(argo, args->aport, args->partner_id);
-    lock_release(&argo->lock);
     if (old && ((flags & KEEL_ARGO_FAIL_EXIST) || old->ring.len != args->len))
         return -KEEL_EEXIST;
     if (!old && argo->rings >= KEEL_ARGO_RINGS_MAX)
@@ -513,9 +505,7 @@ static int64_t unregister_ring(struct caller *caller, uint64_t arg1) REQUIRES(ca
         return -KEEL_EINVAL;
     ring = find_changing(caller, args.aport, args.partner_id);
     if (!ring) {
-        lock_take(&argo->lock);
         ring = find(argo, args.aport, args.partner_id);
-        lock_release(&argo->lock);
         if (!ring)
             return -KEEL_ENOENT;
         retire(argo, ring, KEEL_ARGO_UNREGISTER_RING, &caller->wake);
@@ -550,9 +540,7 @@ static bool append_is(const struct append *append, const struct caller *caller,
                       const struct send *send)
 {
     return append->vcpu == caller->vcpu && append->incarnation == caller->domain->incarnation &&
-           append->send.niov == send->niov && append->send.message_type == send->message_type &&
-           memcmp(&append->send.addr, &send->addr, sizeof(send->addr)) == 0 &&
-           memcmp(append->send.iov, send->iov, send->niov * sizeof(send->iov[0])) == 0;
+           memcmp(&append->send, send, offsetof(struct send, iov[send->niov])) == 0;
 }
 
 /*
@@ -578,10 +566,7 @@ static int64_t append_take(struct caller *caller, struct argo_ring *ring, const 
         append->until = caller->step->next != 0 && total <= PROTECT_MAX
                             ? time_now() + time_from_ns(PROTECT_NS)
                             : 0;
-        append->send.addr = send->addr;
-        append->send.niov = send->niov;
-        append->send.message_type = send->message_type;
-        memcpy(append->send.iov, send->iov, send->niov * sizeof(send->iov[0]));
+        append->send = *send;
     }
     return 0;
 }
@@ -694,18 +679,8 @@ static int64_t sendv(struct caller *caller, uint64_t arg1, uint64_t arg2, uint32
     if (!domain_exists(to))
         return -KEEL_ESRCH;
 
-    if (!lock_try_hard(&to->argo.lock))
-        return ARGO_AGAIN;
-    ring = find_for(&to->argo, send.addr.dst.aport, caller->domain->id);
-    if (!ring || !domain_runs(to)) {
-        lock_release(&to->argo.lock);
-        return -KEEL_ECONNREFUSED;
-    }
-    if (!lock_try(&ring->lock)) {
-        lock_release(&to->argo.lock);
-        return ARGO_AGAIN;
-    }
-    lock_release(&to->argo.lock);
+    if (!enter(caller, to, send.addr.dst.aport, &ring, &result))
+        return result;
     result = send_total(&send);
     if (result >= 0)
         result = send_step(caller, ring, &send, (uint32_t)result);
@@ -792,6 +767,7 @@ static int64_t notify_entry(struct caller *caller, struct keel_argo_ring_data_en
     uint32_t unread, need, max;
     struct argo_ring *ring;
     struct domain *to;
+    int64_t status;
 
     entry->flags = 0;
     entry->max_message_size = 0;
@@ -800,18 +776,8 @@ static int64_t notify_entry(struct caller *caller, struct keel_argo_ring_data_en
     to = &domains[entry->ring.domain_id];
     if (!may_send(caller->domain, to, entry->ring.aport))
         return -KEEL_EACCES;
-    if (!lock_try_hard(&to->argo.lock))
-        return ARGO_AGAIN;
-    ring = find_for(&to->argo, entry->ring.aport, sender);
-    if (!ring || !domain_runs(to)) {
-        lock_release(&to->argo.lock);
-        return 0;
-    }
-    if (!lock_try(&ring->lock)) {
-        lock_release(&to->argo.lock);
-        return ARGO_AGAIN;
-    }
-    lock_release(&to->argo.lock);
+    if (!enter(caller, to, entry->ring.aport, &ring, &status))
+        return status == ARGO_AGAIN ? ARGO_AGAIN : 0;
 
     unread = ring_unread(&ring->ring);
     max = message_max(ring);
@@ -862,7 +828,7 @@ static int64_t notify(struct caller *caller, uint64_t arg1) REQUIRES(caller->spa
         if (status < 0)
             break;
     }
-    if (!argo_caller_write(caller, at, entry, done * sizeof(entry[0])))
+    if (!caller_copy(caller, at, entry, done * sizeof(entry[0]), SPACE_WRITE))
         return -KEEL_EFAULT;
     caller->step->next += done;
     if (status < 0)

@@ -11,13 +11,14 @@
 struct cpu;
 struct vcpu;
 struct domain;
+struct keel_registers;
 
 struct arch_cpu {
     struct vcpu *context; /* whose light state (stage 2, controls, thread registers) is installed */
     struct vcpu *loaded;  /* machine whose EL1 state and list registers are in the registers */
     struct vcpu *fp;      /* whose FP/SIMD state is in the registers */
-    uint64_t timer;       /* what the kernel's timer is set to */
-    uint64_t psci_on;     /* boot: physical address of the CPU's entry structure */
+    uint64_t hcr, cptr;   /* as in the registers */
+    bool neutral;         /* EL1 controls are the constants, not the loaded machine's */
 };
 
 static inline struct cpu *cpu_at(uint32_t index)
@@ -57,6 +58,22 @@ void arch_retry(struct vcpu *vcpu);
 /* The virtual timer's interrupt may have come while the vCPU was not loaded. */
 void arch_timer_expired(struct vcpu *vcpu);
 
+void arch_registers_read(const struct vcpu *vcpu, struct keel_registers *registers);
+void arch_registers_write(struct vcpu *vcpu, const struct keel_registers *registers);
+/* The service executes its call once more. */
+void arch_call_again(struct vcpu *vcpu);
+
+/* Virtual interrupts, for the calls of that name: -EINVAL where the arguments name none. */
+struct keel_irq_configure;
+struct keel_irq_state;
+bool arch_irq_configure_valid(const struct domain *domain, const struct keel_irq_configure *entry);
+must_check int64_t arch_irq_configure(struct domain *domain, const struct keel_irq_configure *entry);
+must_check int64_t arch_irq_control(struct domain *domain, uint64_t control);
+must_check int64_t arch_irq_raise(struct domain *domain, uint64_t intid, bool level);
+must_check int64_t arch_irq_read(struct domain *domain, uint64_t vcpu, uint64_t intid,
+                                 struct keel_irq_state *state);
+
+/* Sets the hardware's deadline, counter ticks. */
 void arch_timer_set(struct cpu *cpu, uint64_t deadline);
 
 /* Starts the other CPUs; each calls cpu_main. */

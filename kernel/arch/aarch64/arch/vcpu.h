@@ -20,7 +20,6 @@ struct arch_el1 {
     uint64_t ttbr0, ttbr1, mair, amair, vbar, esr, far, afsr0, afsr1, elr, spsr, sp, contextidr;
     uint64_t tpidr, par, csselr;
     uint64_t cntv_ctl, cntv_cval;
-    uint64_t apia[2], apib[2], apda[2], apdb[2], apga[2];
 };
 
 struct arch_fp {
@@ -33,8 +32,10 @@ struct arch_vcpu {
     struct vgic_vcpu vgic;
     struct gic_state gic;
     uint64_t mpidr;
-    uint8_t timer_active; /* the physical virtual-timer interrupt was taken here, not deactivated */
-    uint8_t fp_used;
+    uint64_t fault_far;  /* of the access that may end in an external abort */
+    bool fault_write;
+    bool fault_fetch;
+    bool timer_active;   /* the virtual timer's physical interrupt was taken and is still active */
     struct arch_fp fp;
 };
 

@@ -16,26 +16,34 @@
 /* Checks and initialises the distributor: everything disabled, group 1. Boot CPU, once. */
 void gic_init(const struct keel_boot *boot);
 /* This CPU's redistributor and interface: SGIs, the kernel's timer, virtual timer and maintenance
- * interrupt enabled; list registers emptied. Each CPU, once. */
+ * interrupt enabled; list registers empty, virtual interface on. Each CPU, once. */
 void gic_init_cpu(uint32_t cpu);
 
-uint32_t gic_take(void);                /* acknowledges, drops priority: INTID, or >= GIC_SPURIOUS */
-void gic_deactivate(uint32_t intid);    /* may come again (from any CPU for SPIs) */
-void gic_kick(uint32_t cpu);            /* sends GIC_SGI_KICK */
+uint32_t gic_take(void);             /* acknowledges, drops priority: INTID, or >= GIC_SPURIOUS */
+void gic_deactivate(uint32_t intid); /* may come again (SPIs: from any CPU) */
+void gic_kick(uint32_t cpu);         /* sends GIC_SGI_KICK */
 
 /* A physical SPI for a domain: routed to a CPU, trigger set, enabled or disabled (and, if it was
- * active, deactivated). */
+ * pending or active, not any more). */
 void gic_spi_enable(uint32_t intid, bool edge, uint32_t cpu);
 void gic_spi_disable(uint32_t intid);
-uint32_t gic_spis(void);                /* first INTID that does not exist */
+uint32_t gic_spis(void); /* first INTID that does not exist */
 
-/* List registers of this CPU. */
-uint32_t gic_lrs(void);                 /* how many, <= VGIC_LRS_MAX */
-void gic_lrs_read(struct vgic_vcpu *vgic);  /* hardware -> lr[] (those in `used`), eoi_count */
-void gic_lrs_write(struct vgic_vcpu *vgic, uint32_t control); /* lr[] -> hardware, and enables */
-void gic_virtual_off(void);             /* ICH_HCR.En = 0; list registers stay */
-void gic_virtual_on(struct vgic_vcpu *vgic, uint32_t control);
-/* The rest of the virtual interface's state (VMCR, active priorities), at a change of machine. */
+/* List registers of this CPU. Only vgic.c uses these. */
+uint32_t gic_lrs(void);                         /* how many, <= VGIC_LRS_MAX */
+struct vgic_lr gic_lr_take(uint32_t n);         /* reads and empties it */
+void gic_lr_put(uint32_t n, struct vgic_lr lr); /* pending and active: not with hw */
+/* Maintenance interrupts beyond those that list registers ask for. Resets the count of EOIs. */
+enum gic_watch {
+    GIC_WATCH_NONE_PENDING = 1, /* no list register is pending (alone) */
+    GIC_WATCH_EOI = 2,          /* an EOI of an interrupt that is in no list register */
+};
+void gic_watch(uint32_t watch);
+uint32_t gic_eois(void); /* EOIs, since gic_watch, of interrupts in no list register */
+/* What the loaded machine lets through: group enables (bits 0, 1), priority mask (bits 31..24). */
+uint32_t gic_vmcr(void);
+
+/* The virtual interface's state (VMCR, active priorities), at a change of machine. */
 struct gic_state {
     uint32_t vmcr, ap0r[4], ap1r[4];
 };

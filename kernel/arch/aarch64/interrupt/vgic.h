@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state machine of virtual interrupts (kernel-rules.md 4). Registers of the distributor are
- * decoded by a service, which configures and reads this state; physical list registers hold a part
- * of it while a vCPU is loaded. No hardware access here: interrupt/gic.h moves list registers.
+ * The state machine of virtual interrupts (kernel-rules.md 4; IHI 0069H, 4.8 and chapter 6).
+ * Registers of the distributor are decoded by a service, which configures and reads this state.
  *
- * pending = trigger is level ? (line || soft) : latch. An SPI is in at most one list register; its
- * owner changes only when it is in none. Locks: vgic.lock (SPIs) before vcpu.lock (private ones).
+ * Interrupts are kept in banks of 32, a word per property and a bit per interrupt, each bank under
+ * its own lock: bank 0 is a vCPU's own (SGIs, PPIs), banks 1.. are the domain's SPIs. At most one of
+ * these locks is held at a time; vcpu_kick is called under it.
+ *
+ *   pending = latch || (level && line)      latch: an edge came, or ISPENDR was written
+ *
+ * While a vCPU runs guest code, the interrupts that it can take are in list registers ("loaded"), and
+ * only there is the truth about them. So whoever runs vCPUs has three duties:
+ *   1. vgic_fill() as the last thing before guest code is entered, every time, after the vCPU's state
+ *      has become RUNNING (a sequentially consistent store);
+ *   2. vgic_fold() before its state becomes anything but RUNNING, and at a maintenance interrupt
+ *      before that is deactivated. From then on the list registers are empty, and so no maintenance
+ *      interrupt is asserted: services may run with the virtual interface left on;
+ *   3. to sleep in WFI: vgic_fold(), state := WAITING (sequentially consistent), then vgic_pending();
+ *      if true, take the state back. In this order no wake-up is lost (L3).
+ * Both cost a few instructions when there is nothing to do. Everything else may be called on any CPU,
+ * and changes the state of loaded interrupts by marking the vCPU and kicking it.
  */
 #ifndef KERNEL_INTERRUPT_VGIC_H
 #define KERNEL_INTERRUPT_VGIC_H
@@ -14,81 +28,104 @@
 #include <keel/interrupt.h>
 
 #define VGIC_PRIVATE 32
-#define VGIC_LRS_MAX 16
+#define VGIC_BANKS (1 + KEEL_SPIS_MAX / 32)
+#define VGIC_LRS_MAX 8       /* more are not used: the work of a fill stays bounded */
+#define VGIC_PRIORITY_BITS 5 /* implemented: the upper ones; 32 levels */
 
 struct vcpu;
 struct domain;
 
-struct virq {
-    bool enabled : 1;
-    bool group1 : 1;
-    bool edge : 1;
-    bool line : 1;    /* level: what the device drives */
-    bool soft : 1;    /* level: ISPENDR was written */
-    bool latch : 1;   /* edge: pending */
-    bool active : 1;
-    bool hw : 1;      /* backed by the physical interrupt of the same number: deactivated with it */
-    uint8_t priority;
-    uint8_t target;   /* vCPU index: where it goes next */
-    uint8_t in_lr;    /* 0: in none, else index + 1 in the list registers of `owner` */
-    uint8_t owner;    /* vCPU whose list register or active state it is */
+/* The words are written under the lock, and read without it to choose what to load. */
+struct vgic_bank {
+    struct lock lock;
+    uint32_t enabled GUARDED_BY(lock), group1 GUARDED_BY(lock), edge GUARDED_BY(lock);
+    uint32_t line GUARDED_BY(lock);   /* what the device drives */
+    uint32_t latch GUARDED_BY(lock);  /* pending, but for that of `lent` and for levels */
+    uint32_t active GUARDED_BY(lock); /* of loaded ones: at the last fold */
+    uint32_t hw GUARDED_BY(lock); /* backed by the physical interrupt of the same number, which is
+                                     active from its arrival until the virtual one is deactivated */
+    uint32_t loaded GUARDED_BY(lock); /* in a list register: of the vCPU that has it in `owned` */
+    uint32_t lent GUARDED_BY(lock);   /* latch that went into the list register */
+    uint32_t unlatch GUARDED_BY(lock), keep_active GUARDED_BY(lock); /* at fold: the list register's
+                                     pending or active state is overruled (L4) */
+    uint32_t changed GUARDED_BY(lock); /* since loaded: not complete before the fold (L4) */
+    uint32_t watched GUARDED_BY(lock), fresh GUARDED_BY(lock); /* someone reads: wants a fold, had
+                                     one (L5) */
+    uint32_t priority[VGIC_PRIORITY_BITS] GUARDED_BY(lock); /* bit planes, upper one first */
+    uint32_t target[KEEL_VCPUS_MAX] GUARDED_BY(lock); /* by vCPU: to be taken by it */
+    uint32_t owned[KEEL_VCPUS_MAX] GUARDED_BY(lock);  /* by vCPU: loaded or active there */
 };
 
-/* A list register, as every implementation has it. state 0: empty. */
+/* A list register, as every implementation has it. */
 struct vgic_lr {
     uint16_t intid;
     uint8_t priority;
     bool group1 : 1;
-    bool hw : 1;      /* physical INTID is the same */
-    bool eoi : 1;     /* maintenance interrupt at its end */
+    bool hw : 1;      /* its end deactivates the physical interrupt of the same number */
+    bool eoi : 1;     /* maintenance interrupt at its end; not with hw */
     bool pending : 1;
     bool active : 1;
 };
 
 /* Part of struct vcpu (arch). */
 struct vgic_vcpu {
-    struct lock lock;
-    struct virq private[VGIC_PRIVATE] GUARDED_BY(lock);
-    struct vgic_lr lr[VGIC_LRS_MAX] GUARDED_BY(lock); /* as last written, or last read back */
-    uint16_t used GUARDED_BY(lock);   /* bit n: lr[n] holds something */
-    bool underflow GUARDED_BY(lock);  /* more candidates than registers: maintenance when few are left */
-    bool dirty;     /* atomic: state changed since the list registers were filled: fold and fill */
-    uint64_t queued_spis[4];          /* atomic bits: SPIs that may be candidates for this vCPU */
-    uint32_t eoi_count;               /* EOIs of interrupts that were in no list register, to replay */
+    struct vgic_bank private;
+    uint32_t dirty;  /* atomic; bit n: bank n changed since the last fill: fold and fill again */
+    uint32_t banks;  /* bit n: bank n had something for this vCPU at the last fill */
+    uint8_t used;    /* bit n: list register n is in use; 0 when the vCPU does not run */
+    uint8_t watch;   /* enum gic_watch in force */
+    uint8_t control; /* atomic; enables under which the list registers were filled, or */
+#define VGIC_CONTROL_NONE 0xffu
 };
 
 /* Part of struct domain (arch). */
 struct vgic {
-    struct lock lock;
-    struct virq spi[KEEL_SPIS_MAX] GUARDED_BY(lock);
+    struct vgic_bank spi[VGIC_BANKS - 1];
     uint32_t spis;
     uint32_t control; /* enum keel_irq_controller; atomic */
-    uint64_t stamp[KEEL_VCPUS_MAX]; /* see vgic_configure */
+    struct lock lock;
+    struct keel_irq_configure waiting[KEEL_IRQ_CONFIGURES_MAX] GUARDED_BY(lock); /* applied, but not */
+    uint32_t nwaiting GUARDED_BY(lock); /* yet complete */
 };
 
+/* A new life: SPIs level, to vCPU 0; SGIs edge, PPIs level; all disabled, group 0, priority 0. */
 void vgic_domain_init(struct domain *domain, uint32_t spis);
-void vgic_vcpu_init(struct vcpu *vcpu); /* private: SGIs edge and enabled by software, all disabled */
+void vgic_vcpu_init(struct vcpu *vcpu);
 
-/* Calls of services, checked by them before: entries are valid for the domain. Complete when 0 is
- * returned: -EAGAIN means that a running vCPU holds the state in its list registers and was kicked. */
-must_check int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *entry);
-must_check int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid,
-                             struct keel_irq_state *state);
-void vgic_control(struct domain *domain, uint32_t control);
+/* The SPI is the physical interrupt of the same number: vgic_raise(.., true) when that was taken (it
+ * is not deactivated then), gic_spi_disable when the domain ends. */
+void vgic_back(struct domain *domain, uint32_t intid);
 
-/* Sets the line of an SPI. For hw ones: the physical interrupt came (level 1). Any CPU. */
+/* Decoding: whether the domain has these interrupts (of that vCPU, where private). */
+must_check bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t count);
+must_check bool vgic_configure_valid(const struct domain *domain,
+                                     const struct keel_irq_configure *entry);
+
+/*
+ * Calls of services; entries are valid. 0: complete. -EAGAIN: running vCPUs have been kicked, and
+ * some have not been through the kernel since: call again with the same arguments, which does not
+ * apply the list again but waits for what the first call began. Progress needs nothing but that
+ * those CPUs take the kick once. One service configures a domain: it alone orders its calls (L8).
+ */
+must_check int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *list,
+                                  uint32_t n);
+must_check int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t n,
+                             struct keel_irq_state *states); /* n <= KEEL_IRQ_READS_MAX */
+must_check int64_t vgic_control(struct domain *domain, uint32_t control);
+
+/* Sets the line of an SPI; an edge-triggered one latches when it rises. Without effect if the domain
+ * has no such SPI. */
 void vgic_raise(struct domain *domain, uint32_t intid, bool level);
-/* Sets the line of a private interrupt (the virtual timer). Any CPU. */
+/* Sets the line of a PPI (the virtual timer). */
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level);
-/* A write to ICC_SGI1R_EL1 (group 1) by the vCPU: fan-out to its domain. */
-void vgic_sgi(struct vcpu *from, uint64_t sgi1r);
+/* The vCPU, which is current, wrote ICC_SGI1R_EL1 (group 1) or ICC_SGI0R_EL1. */
+void vgic_sgi(struct vcpu *from, uint64_t value, bool group1);
+/* The vCPU, which is current, wrote ICC_DIR_EL1 (always trapped: EOImode 1 may name any SPI). */
+void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
 
-/* Takes back what the list registers say (lr[] was read from hardware), then fills them with the best
- * candidates. Returns whether list registers must be written. On the CPU where the vCPU is loaded. */
-void vgic_fold(struct vcpu *vcpu, uint32_t lrs);
-void vgic_fill(struct vcpu *vcpu, uint32_t lrs);
-
-/* Whether the vCPU has an interrupt to take: WFI does not sleep then. After a fold. */
-bool vgic_pending(struct vcpu *vcpu);
+void vgic_fold(struct vcpu *vcpu);
+void vgic_fill(struct vcpu *vcpu);
+/* After vgic_fold, where the vCPU's machine is still loaded: whether an interrupt would be signalled. */
+must_check bool vgic_pending(struct vcpu *vcpu);
 
 #endif

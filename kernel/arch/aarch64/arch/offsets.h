@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers for entry.S; arch/cpu.c asserts that they are right. */
+#ifndef KERNEL_ARCH_OFFSETS_H
+#define KERNEL_ARCH_OFFSETS_H
+
+#define CPU_BYTES_ASM 4096
+/* RES1 (31, 23), 4 KiB granule, inner-shareable write-back walks, 48 bits; PS is filled in. */
+#define TCR_EL2_VALUE 0x80803510
+/* RES1, I, C, SA, M; writable memory is never executable (WXN). */
+#define SCTLR_EL2_VALUE 0x30cd183d
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's own console: polled output to the UART that the loader named. */
+#include "cpu/console.h"
+
+#include "lock.h"
+
+#define PL011_DR 0x00
+#define PL011_FR 0x18
+#define PL011_FR_TXFF (1u << 5)
+#define CADENCE_SR 0x2c
+#define CADENCE_SR_TXFULL (1u << 4)
+#define CADENCE_FIFO 0x30
+#define POLLS_MAX 4096 /* a UART that does not drain stops nobody */
+
+static volatile uint8_t *uart;
+static uint32_t uart_kind;
+struct lock console_lock;
+
+void console_init(const struct keel_boot *boot)
+{
+    uart = (volatile uint8_t *)boot->console_pa;
+    uart_kind = boot->console_kind;
+}
+
+static volatile uint32_t *reg(uint32_t offset)
+{
+    return (volatile uint32_t *)(volatile void *)(uart + offset);
+}
+
+void console_put(char c)
+{
+    uint32_t polls = 0;
+
+    switch (uart_kind) {
+    case KEEL_CONSOLE_PL011:
+        while ((*reg(PL011_FR) & PL011_FR_TXFF) && polls++ < POLLS_MAX)
+            ;
+        *reg(PL011_DR) = (uint8_t)c;
+        break;
+    case KEEL_CONSOLE_CADENCE:
+        while ((*reg(CADENCE_SR) & CADENCE_SR_TXFULL) && polls++ < POLLS_MAX)
+            ;
+        *reg(CADENCE_FIFO) = (uint8_t)c;
+        break;
+    default:
+        break;
+    }
+}

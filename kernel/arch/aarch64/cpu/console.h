@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's own console, a character at a time. */
+#ifndef KERNEL_CPU_CONSOLE_H
+#define KERNEL_CPU_CONSOLE_H
+
+#include "lock.h"
+#include <keel/boot.h>
+
+extern struct lock console_lock;
+
+void console_init(const struct keel_boot *boot);
+void console_put(char c) REQUIRES(console_lock);
+
+#endif

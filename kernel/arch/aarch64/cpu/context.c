@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of a vCPU is in this CPU's registers. kernel-rules.md 1.
+ *
+ * light state   stage 2 and HCR, thread registers: of arch.context, installed by arch_enter
+ * controls      TCR, SCTLR, CPACR, CNTKCTL, MDSCR: the loaded machine's while it runs; constants,
+ *               with walks off, in every other case (`neutral`)
+ * EL1 state     the rest: of arch.loaded, also while a service runs on its time
+ * FP/SIMD       of arch.fp; taken over at the first use
+ *
+ * VTTBR changes only with TGE = 0 and walks disabled; any other order can put a service's stage-1-off
+ * entries into a machine's VMID or a machine's walks into a service's (errata 1530924, 1530923,
+ * 1319537, 1319367, 1165522).
+ */
+#include "arch/cpu.h"
+
+#include "cpu/cpu.h"
+#include "cpu/context.h"
+#include "cpu/domain.h"
+#include "cpu/trap.h"
+#include "cpu/vcpu.h"
+#include "interrupt/gic.h"
+
+#define HCR_BASE (HCR_RW | HCR_VM | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS)
+#define HCR_MACHINE                                                                                \
+    (HCR_BASE | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW)
+#define HCR_USER (HCR_BASE | HCR_TGE | HCR_DC)
+
+/* EPD0 and EPD1: no walks; T0SZ = T1SZ = 16, no tags. */
+#define TCR_NEUTRAL (TCR_EPD0 | TCR_EPD1 | TCR_T0SZ16 | TCR_T1SZ16)
+/* M = 1 is ignored under TGE, and with EPD it stops walks in the switch window. */
+#define SCTLR_NEUTRAL                                                                              \
+    (SCTLR_EL1_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_SA0 | SCTLR_UCT | SCTLR_DZE)
+
+#define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA)
+
+void context_init_cpu(struct cpu *cpu)
+{
+    /* Counters: the guest's own (HPMN), none for it; debug and PMU registers trap. */
+    sysreg_write(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA);
+    sysreg_write(cptr_el2, CPTR_BASE | CPTR_TFP);
+    sysreg_write(hstr_el2, 0);
+    sysreg_write(cnthctl_el2, CNTHCTL_EL1PCTEN);
+    sysreg_write(cntvoff_el2, 0);
+    sysreg_write(vpidr_el2, sysreg_read(midr_el1));
+    sysreg_write(cntv_ctl_el0, 0);
+    sysreg_write(cntp_ctl_el0, 0);
+    sysreg_write(tcr_el1, TCR_NEUTRAL);
+    sysreg_write(sctlr_el1, SCTLR_NEUTRAL);
+    sysreg_write(cpacr_el1, CPACR_FPEN);
+    sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
+    sysreg_write(mdscr_el1, 0);
+    sysreg_write(hcr_el2, HCR_MACHINE);
+    isb();
+    cpu->arch.hcr = HCR_MACHINE;
+    cpu->arch.neutral = true;
+}
+
+/* FP/SIMD. */
+
+static void fp_allow(struct cpu *cpu, bool allow)
+{
+    uint64_t cptr = CPTR_BASE | (allow ? 0 : CPTR_TFP);
+
+    if (cpu->arch.cptr == cptr)
+        return;
+    cpu->arch.cptr = cptr;
+    sysreg_write(cptr_el2, cptr);
+}
+
+/* The registers' content goes to its owner's memory; nobody owns them then. */
+static void fp_put_back(struct cpu *cpu)
+{
+    if (!cpu->arch.fp)
+        return;
+    fp_allow(cpu, true);
+    isb();
+    fp_save(&cpu->arch.fp->arch.fp);
+    cpu->arch.fp = NULL;
+}
+
+bool context_fp_used(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (vcpu->user && !(vcpu->domain->flags & KEEL_DOMAIN_FP))
+        return false;
+    fp_put_back(cpu);
+    fp_allow(cpu, true);
+    isb();
+    fp_load(&vcpu->arch.fp);
+    cpu->arch.fp = vcpu;
+    return true;
+}
+
+/* Controls: the machine's <-> neutral. */
+
+static void controls_save(struct cpu *cpu)
+{
+    struct arch_el1 *el1 = &cpu->arch.loaded->arch.el1;
+
+    el1->tcr = sysreg_read(tcr_el1);
+    el1->sctlr = sysreg_read(sctlr_el1);
+    el1->cpacr = sysreg_read(cpacr_el1);
+    el1->cntkctl = sysreg_read(cntkctl_el1);
+    el1->mdscr = sysreg_read(mdscr_el1);
+    sysreg_write(tcr_el1, TCR_NEUTRAL);
+    sysreg_write(sctlr_el1, SCTLR_NEUTRAL);
+    sysreg_write(cpacr_el1, CPACR_FPEN);
+    sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
+    sysreg_write(mdscr_el1, 0);
+    gic_virtual_off();
+    isb();
+    cpu->arch.neutral = true;
+}
+
+static void controls_load(struct cpu *cpu, struct vcpu *vcpu)
+{
+    const struct arch_el1 *el1 = &vcpu->arch.el1;
+
+    isb();
+    sysreg_write(mdscr_el1, el1->mdscr);
+    sysreg_write(cntkctl_el1, el1->cntkctl);
+    sysreg_write(cpacr_el1, el1->cpacr);
+    sysreg_write(sctlr_el1, el1->sctlr);
+    sysreg_write(tcr_el1, el1->tcr);
+    gic_virtual_on(&vcpu->arch.vgic, vcpu->domain->arch.vgic.control);
+    cpu->arch.neutral = false;
+}
+
+/* Stage 2: walks are off. */
+static void space_set(struct cpu *cpu, struct vcpu *vcpu, uint64_t hcr)
+{
+    uint64_t vttbr = space_activate(&vcpu->domain->space, cpu->index, vcpu->index);
+
+    if (cpu->arch.hcr & HCR_TGE) {
+        sysreg_write(hcr_el2, HCR_MACHINE);
+        isb();
+    }
+    sysreg_write(vttbr_el2, vttbr);
+    isb();
+    sysreg_write(hcr_el2, hcr);
+    cpu->arch.hcr = hcr;
+}
+
+/* EL1 state. */
+
+static void timer_fold(struct cpu *cpu, struct vcpu *vcpu)
+{
+    uint64_t ctl = sysreg_read(cntv_ctl_el0);
+
+    (void)cpu;
+    if ((ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS))
+        return;
+    vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
+    gic_deactivate(KEEL_TIMER_VIRTUAL);
+    vcpu->arch.timer_active = false;
+}
+
+void context_interrupts(struct cpu *cpu, struct vcpu *vcpu)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+
+    if (vcpu->arch.timer_active)
+        timer_fold(cpu, vcpu);
+    gic_lrs_read(vgic);
+    vgic_fold(vcpu, gic_lrs());
+    vgic_fill(vcpu, gic_lrs());
+    gic_lrs_write(vgic, vcpu->domain->arch.vgic.control);
+}
+
+#define EL1_REGISTERS(DO)                                                                          \
+    DO(ttbr0, ttbr0_el1)                                                                           \
+    DO(ttbr1, ttbr1_el1)                                                                           \
+    DO(mair, mair_el1)                                                                             \
+    DO(amair, amair_el1)                                                                           \
+    DO(vbar, vbar_el1)                                                                             \
+    DO(esr, esr_el1)                                                                               \
+    DO(far, far_el1)                                                                               \
+    DO(afsr0, afsr0_el1)                                                                           \
+    DO(afsr1, afsr1_el1)                                                                           \
+    DO(elr, elr_el1)                                                                               \
+    DO(spsr, spsr_el1)                                                                             \
+    DO(sp, sp_el1)                                                                                 \
+    DO(contextidr, contextidr_el1)                                                                 \
+    DO(tpidr, tpidr_el1)                                                                           \
+    DO(par, par_el1)                                                                               \
+    DO(csselr, csselr_el1)
+
+void arch_unload(struct cpu *cpu)
+{
+    struct vcpu *vcpu = cpu->arch.loaded;
+    struct arch_el1 *el1 = &vcpu->arch.el1;
+
+    if (!cpu->arch.neutral)
+        controls_save(cpu);
+#define SAVE(field, name) el1->field = sysreg_read(name);
+    EL1_REGISTERS(SAVE)
+#undef SAVE
+    el1->cntv_ctl = sysreg_read(cntv_ctl_el0);
+    el1->cntv_cval = sysreg_read(cntv_cval_el0);
+    sysreg_write(cntv_ctl_el0, 0);
+    if (vcpu->arch.timer_active) {
+        isb();
+        gic_deactivate(KEEL_TIMER_VIRTUAL);
+        vcpu->arch.timer_active = false;
+    }
+    gic_lrs_read(&vcpu->arch.vgic);
+    vgic_fold(vcpu, gic_lrs());
+    vgic_unload(vcpu, gic_lrs());
+    gic_lrs_write(&vcpu->arch.vgic, 0);
+    gic_virtual_off();
+    gic_state_save(&vcpu->arch.gic);
+    if (cpu->arch.fp == vcpu)
+        fp_put_back(cpu);
+    if ((el1->cntv_ctl & (CNT_ENABLE | CNT_IMASK)) == CNT_ENABLE && domain_runs(vcpu->domain))
+        timer_set(&vcpu->timer, cpu->index, el1->cntv_cval);
+    cpu->arch.loaded = NULL;
+    __atomic_store_n(&vcpu->loaded_on, CPU_NONE, __ATOMIC_SEQ_CST);
+}
+
+static void load(struct cpu *cpu, struct vcpu *vcpu)
+{
+    const struct arch_el1 *el1 = &vcpu->arch.el1;
+
+    __atomic_store_n(&vcpu->loaded_on, (uint8_t)cpu->index, __ATOMIC_SEQ_CST);
+    cpu->arch.loaded = vcpu;
+#define LOAD(field, name) sysreg_write(name, el1->field);
+    EL1_REGISTERS(LOAD)
+#undef LOAD
+    sysreg_write(vmpidr_el2, vcpu->arch.mpidr);
+    sysreg_write(cntv_cval_el0, el1->cntv_cval);
+    sysreg_write(cntv_ctl_el0, el1->cntv_ctl);
+    gic_state_load(&vcpu->arch.gic);
+    __atomic_store_n(&vcpu->arch.vgic.dirty, true, __ATOMIC_RELAXED);
+}
+
+/* Entering. */
+
+void arch_save(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (cpu->arch.context != vcpu)
+        return;
+    vcpu->registers.sp_el0 = sysreg_read(sp_el0);
+    vcpu->registers.tpidr_el0 = sysreg_read(tpidr_el0);
+    if (!vcpu->user)
+        vcpu->registers.tpidrro_el0 = sysreg_read(tpidrro_el0);
+    else if (unlikely(cpu->arch.fp == vcpu))
+        fp_put_back(cpu);
+    cpu->arch.context = NULL;
+}
+
+static void install(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (vcpu->user) {
+        if (!cpu->arch.neutral)
+            controls_save(cpu);
+        space_set(cpu, vcpu, HCR_USER);
+    } else {
+        if (cpu->arch.loaded != vcpu) {
+            if (cpu->arch.loaded)
+                arch_unload(cpu);
+            load(cpu, vcpu);
+        }
+        if (cpu->arch.neutral) {
+            space_set(cpu, vcpu, HCR_MACHINE);
+            controls_load(cpu, vcpu);
+        }
+    }
+    sysreg_write(sp_el0, vcpu->registers.sp_el0);
+    sysreg_write(tpidr_el0, vcpu->registers.tpidr_el0);
+    sysreg_write(tpidrro_el0, vcpu->registers.tpidrro_el0);
+    fp_allow(cpu, cpu->arch.fp == vcpu);
+    cpu->arch.context = vcpu;
+}
+
+/* A synchronous exception that the machine takes at EL1, as if the instruction at pc had caused it. */
+static void inject(struct vcpu *vcpu, uint64_t esr, uint64_t far)
+{
+    struct arch_registers *registers = &vcpu->registers;
+    uint64_t mode = registers->pstate & 0x1f;
+    uint64_t offset = mode == SPSR_EL1H ? 0x200 : mode == 0x4 ? 0 : mode & SPSR_NRW ? 0x600 : 0x400;
+
+    sysreg_write(elr_el1, registers->pc);
+    sysreg_write(spsr_el1, registers->pstate);
+    sysreg_write(esr_el1, esr);
+    sysreg_write(far_el1, far);
+    registers->pc = sysreg_read(vbar_el1) + offset;
+    registers->pstate = (registers->pstate & 0) | SPSR_DAIF | SPSR_EL1H;
+}
+
+static void inject_pending(struct vcpu *vcpu)
+{
+    bool el1 = (vcpu->registers.pstate & 0xf) != 0;
+
+    if (vcpu->abort) {
+        bool fetch = vcpu->arch.fault_fetch;
+        uint64_t ec = fetch ? (el1 ? EC_IABORT : EC_IABORT_LOW) : (el1 ? EC_DABORT : EC_DABORT_LOW);
+
+        /* Synchronous External abort, not on a walk: DFSC 0b010000. */
+        inject(vcpu, ec << 26 | ESR_IL | 0x10 | (fetch ? 0 : vcpu->arch.fault_write << 6),
+               vcpu->arch.fault_far);
+    } else {
+        inject(vcpu, ESR_IL, 0);
+    }
+    vcpu->abort = false;
+    vcpu->undefined = false;
+}
+
+void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (cpu->arch.context != vcpu)
+        install(cpu, vcpu);
+    if (vcpu->user)
+        return;
+    if (unlikely(__atomic_load_n(&vcpu->arch.vgic.dirty, __ATOMIC_RELAXED)))
+        context_interrupts(cpu, vcpu);
+    if (unlikely(vcpu->abort || vcpu->undefined))
+        inject_pending(vcpu);
+}
+
+void arch_timer_expired(struct vcpu *vcpu)
+{
+    vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, true);
+}
+
+/* A vCPU's registers. */
+
+void arch_vcpu_init(struct vcpu *vcpu)
+{
+    vcpu->registers.pstate = vcpu->user ? SPSR_EL0 : SPSR_DAIF | SPSR_EL1H;
+    vcpu->arch.mpidr = 0x80000000u | vcpu->index;
+    vcpu->arch.el1.sctlr = SCTLR_EL1_RES1;
+    if (!vcpu->user) {
+        vgic_vcpu_init(vcpu);
+        gic_state_reset(&vcpu->arch.gic);
+    }
+}
+
+void arch_vcpu_start(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
+{
+    memset(&vcpu->registers, 0, sizeof(vcpu->registers));
+    memset(&vcpu->arch.el1, 0, sizeof(vcpu->arch.el1));
+    vcpu->arch.el1.sctlr = SCTLR_EL1_RES1;
+    vcpu->registers.pstate = SPSR_DAIF | SPSR_EL1H;
+    vcpu->registers.pc = pc;
+    vcpu->registers.x[0] = x0;
+}
+
+void arch_registers_read(const struct vcpu *vcpu, struct keel_registers *registers)
+{
+    memcpy(registers->x, vcpu->registers.x, sizeof(registers->x));
+    registers->sp = vcpu->registers.sp_el0;
+    registers->pc = vcpu->registers.pc;
+    registers->pstate = vcpu->registers.pstate;
+}
+
+void arch_registers_write(struct vcpu *vcpu, const struct keel_registers *registers)
+{
+    memcpy(vcpu->registers.x, registers->x, sizeof(registers->x));
+    vcpu->registers.sp_el0 = registers->sp;
+    vcpu->registers.pc = registers->pc;
+    vcpu->registers.pstate =
+        (vcpu->registers.pstate & ~SPSR_NZCV) | (registers->pstate & SPSR_NZCV);
+}
+
+void arch_call_again(struct vcpu *vcpu)
+{
+    vcpu->registers.pc -= 4;
+}

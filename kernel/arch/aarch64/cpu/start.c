@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Physical CPUs: start, clock, end; and the calls about virtual interrupts. */
+#include "arch/interrupt.h"
+#include "arch/offsets.h"
+#include "cpu/console.h"
+#include "cpu/context.h"
+#include "cpu/cpu.h"
+#include "cpu/domain.h"
+#include "cpu/psci.h"
+#include "cpu/trap.h"
+#include "cpu/vcpu.h"
+#include "main.h"
+#include "memory/vmid.h"
+
+_Static_assert(offsetof(struct vcpu, registers.x) == 0, "entry.S");
+_Static_assert(offsetof(struct vcpu, registers.pc) == 248, "entry.S");
+_Static_assert(offsetof(struct vcpu, registers.pstate) == 256, "entry.S");
+_Static_assert(offsetof(struct arch_fp, fpcr) == 512, "entry.S");
+_Static_assert(CPU_BYTES_ASM == CPU_BYTES, "entry.S");
+
+uint32_t interrupt_timer;
+uint32_t interrupt_maintenance;
+
+/* Time. */
+
+uint64_t time_now(void)
+{
+    isb();
+    return sysreg_read(cntpct_el0);
+}
+
+/* 64 bits hold ns times a frequency of up to 1 GHz for 18 s; longer times lose precision first. */
+uint64_t time_from_ns(uint64_t ns)
+{
+    uint64_t frequency = sysreg_read(cntfrq_el0);
+
+    if (ns > 1000000000ul)
+        return ns / 1000 * frequency / 1000000;
+    return ns * frequency / 1000000000;
+}
+
+void arch_timer_set(struct cpu *cpu, uint64_t deadline)
+{
+    (void)cpu;
+    if (deadline == TIME_NEVER) {
+        sysreg_write(cnthp_ctl_el2, 0);
+        return;
+    }
+    sysreg_write(cnthp_cval_el2, deadline);
+    sysreg_write(cnthp_ctl_el2, CNT_ENABLE);
+}
+
+/* Virtual interrupts, as the calls name them. */
+
+static bool intid_valid(const struct domain *domain, uint64_t vcpu, uint64_t intid)
+{
+    if (domain->kind != KEEL_DOMAIN_MACHINE || !domain_exists(domain))
+        return false;
+    return intid < VGIC_PRIVATE ? vcpu < domain->vcpus
+                                : intid < VGIC_PRIVATE + domain->arch.vgic.spis;
+}
+
+bool arch_irq_configure_valid(const struct domain *domain, const struct keel_irq_configure *entry)
+{
+    uint32_t last = entry->intid + entry->count - 1u;
+
+    if (entry->count < 1 || entry->count > 32 || entry->reserved || entry->reserved2 ||
+        entry->field >= KEEL_IRQ_FIELDS)
+        return false;
+    if (!intid_valid(domain, entry->vcpu, entry->intid) ||
+        !intid_valid(domain, entry->vcpu, last) ||
+        (entry->intid < VGIC_PRIVATE && last >= VGIC_PRIVATE))
+        return false;
+    if (entry->field == KEEL_IRQ_TARGET)
+        return entry->intid >= VGIC_PRIVATE && entry->value < domain->vcpus;
+    return entry->field == KEEL_IRQ_PRIORITY || entry->value <= 1;
+}
+
+int64_t arch_irq_configure(struct domain *domain, const struct keel_irq_configure *entry)
+{
+    return vgic_configure(domain, entry);
+}
+
+int64_t arch_irq_control(struct domain *domain, uint64_t control)
+{
+    if (domain->kind != KEEL_DOMAIN_MACHINE ||
+        control & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED))
+        return -KEEL_EINVAL;
+    vgic_control(domain, (uint32_t)control);
+    return 0;
+}
+
+int64_t arch_irq_raise(struct domain *domain, uint64_t intid, bool level)
+{
+    if (intid < VGIC_PRIVATE || !intid_valid(domain, 0, intid))
+        return -KEEL_EINVAL;
+    vgic_raise(domain, (uint32_t)intid, level);
+    return 0;
+}
+
+int64_t arch_irq_read(struct domain *domain, uint64_t vcpu, uint64_t intid,
+                      struct keel_irq_state *state)
+{
+    if (!intid_valid(domain, vcpu, intid))
+        return -KEEL_EINVAL;
+    return vgic_read(domain, (uint32_t)vcpu, (uint32_t)intid, state);
+}
+
+void arch_domain_init(struct domain *domain, uint32_t spis)
+{
+    if (domain->kind == KEEL_DOMAIN_MACHINE)
+        vgic_domain_init(domain, spis);
+}
+
+/* Starting and ending. */
+
+void arch_init(const struct keel_boot *boot)
+{
+    console_init(boot);
+    psci_init(boot->psci_conduit);
+    interrupt_timer = boot->irq_timer_hyp;
+    interrupt_maintenance = boot->irq_maintenance;
+    CHECK(boot->irq_timer_virtual == KEEL_TIMER_VIRTUAL);
+    vmid_init();
+    gic_init(boot);
+}
+
+void arch_init_cpu(struct cpu *cpu)
+{
+    memory_init_cpu();
+    context_init_cpu(cpu);
+    gic_init_cpu(cpu->index);
+    arch_timer_set(cpu, TIME_NEVER);
+}
+
+void arch_cpus_start(const struct keel_boot *boot)
+{
+    for (uint32_t i = 1; i < boot->ncpus; i++) {
+        uint64_t entry = boot->cpu_entry_pa + i * sizeof(struct keel_cpu_entry);
+
+        if (psci_cpu_on(boot->cpu_mpidr[i], PADDR(boot->kernel_pa), entry) != 0)
+            print("kernel: CPU %u does not start\n", i);
+    }
+}
+
+noreturn void arch_system_off(bool reset)
+{
+    psci_system_off(reset);
+}

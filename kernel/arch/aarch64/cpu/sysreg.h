@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System registers that a machine does not get as they are. */
+#ifndef KERNEL_CPU_SYSREG_H
+#define KERNEL_CPU_SYSREG_H
+
+#include "base.h"
+
+struct vcpu;
+
+/* Answers a trapped MRS or MSR. False: undefined for the machine. */
+must_check bool sysreg_access(struct vcpu *vcpu, uint64_t esr);
+
+#endif

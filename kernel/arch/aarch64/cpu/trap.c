@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exceptions from lower levels: decoded here, answered here, in cpu/call.c, or by a service. */
+#include "arch/interrupt.h"
+#include "cpu/call.h"
+#include "cpu/context.h"
+#include "cpu/cpu.h"
+#include "cpu/dispatch.h"
+#include "cpu/domain.h"
+#include "cpu/exit.h"
+#include "cpu/sysreg.h"
+#include "cpu/trap.h"
+#include "cpu/vcpu.h"
+#include "interrupt/irq.h"
+
+/* ISS of a data abort */
+#define ISS_ISV (1u << 24)
+#define ISS_SAS(iss) ((iss) >> 22 & 3)
+#define ISS_SSE (1u << 21)
+#define ISS_SRT(iss) ((iss) >> 16 & 31)
+#define ISS_SF (1u << 15)
+#define ISS_FNV (1u << 10)
+#define ISS_CM (1u << 8)
+#define ISS_S1PTW (1u << 7)
+#define ISS_WNR (1u << 6)
+#define ISS_DFSC(iss) ((iss)&0x3f)
+#define DFSC_TRANSLATION 0x04u /* 0b0001LL */
+#define DFSC_PERMISSION 0x0cu  /* 0b0011LL */
+
+static void skip(struct vcpu *vcpu)
+{
+    vcpu->registers.pc += 4;
+}
+
+/* What a service did that it may not do ends its life; nobody else's. */
+static void user_fault(struct vcpu *vcpu, uint64_t esr)
+{
+    const uint64_t detail[4] = {vcpu->registers.pc, esr, sysreg_read(far_el2),
+                                vcpu->registers.x[30]};
+
+    domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
+}
+
+static void user_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+{
+    switch (ESR_EC(esr)) {
+    case EC_SVC64:
+        call_handle(vcpu);
+        return;
+    case EC_FP:
+        if (context_fp_used(cpu, vcpu))
+            return;
+        break;
+    case EC_WFX:
+        skip(vcpu);
+        dispatch_yield(cpu);
+        return;
+    default:
+        break;
+    }
+    user_fault(vcpu, esr);
+}
+
+/* WFI: sleeps until a virtual interrupt is there for it. */
+static void machine_wfx(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+{
+    uint8_t waiting = VCPU_WAITING;
+
+    skip(vcpu);
+    if (esr & 1) { /* WFE is not trapped; if it is, it is a hint */
+        dispatch_yield(cpu);
+        return;
+    }
+    context_interrupts(cpu, vcpu);
+    if (vgic_pending(vcpu))
+        return;
+    vcpu_leave(cpu, vcpu, VCPU_WAITING);
+    /* One came before the state was seen: whoever raised it did not wake it (L3). */
+    if (unlikely(vgic_pending(vcpu)) &&
+        __atomic_compare_exchange_n(&vcpu->state, &waiting, VCPU_RUNNING, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED))
+        cpu->current = vcpu;
+}
+
+static void machine_call(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr, uint16_t kind)
+{
+    struct keel_exit *message = &vcpu->exit.message;
+    const struct route *route = &vcpu->domain->authority.calls;
+
+    if (!route->lo) {
+        if (kind == KEEL_EXIT_HVC)
+            vcpu->registers.pc -= 4;
+        vcpu->undefined = true;
+        return;
+    }
+    if (kind == KEEL_EXIT_SMC)
+        skip(vcpu);
+    message->kind = kind;
+    message->size = 8;
+    vcpu->exit.reg = 0;
+    vcpu->exit.wide = true;
+    vcpu->exit.sign_extend = false;
+    for (uint32_t i = 0; i < 4; i++)
+        message->args[i] = vcpu->registers.x[i];
+    message->args[4] = esr & 0xffff;
+    exit_raise(cpu, vcpu, route);
+}
+
+static void machine_abort(struct vcpu *vcpu, bool fetch, bool write)
+{
+    vcpu->arch.fault_far = sysreg_read(far_el2);
+    vcpu->arch.fault_fetch = fetch;
+    vcpu->arch.fault_write = write;
+    vcpu->abort = true;
+}
+
+/* An access outside the machine's memory: a service's, or nobody's. */
+static void machine_data_abort(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+{
+    uint32_t iss = (uint32_t)esr & 0x1ffffff;
+    uint64_t far = sysreg_read(far_el2);
+    uint64_t ipa = (sysreg_read(hpfar_el2) & ~0xful) << 8 | (far & (KEEL_PAGE_SIZE - 1));
+    uint32_t cause = ISS_DFSC(iss) & 0x3c;
+    struct keel_exit *message = &vcpu->exit.message;
+    const struct route *route = NULL;
+
+    if ((cause == DFSC_TRANSLATION || cause == DFSC_PERMISSION) &&
+        !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV)))
+        route = authority_route(vcpu->domain, ipa);
+    machine_abort(vcpu, false, iss & ISS_WNR);
+    vcpu->abort = false;
+    if (unlikely(!route)) {
+        /* Its own memory, in the middle of a change of tables: once more. */
+        if (!space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
+            vcpu->abort = true;
+        return;
+    }
+    message->args[0] = ipa;
+    message->args[1] = 0;
+    message->args[2] = vcpu->registers.pc;
+    message->args[3] = esr;
+    message->args[4] = 0;
+    if (likely(iss & ISS_ISV)) {
+        uint32_t reg = ISS_SRT(iss);
+
+        message->kind = iss & ISS_WNR ? KEEL_EXIT_WRITE : KEEL_EXIT_READ;
+        message->size = (uint8_t)(1u << ISS_SAS(iss));
+        vcpu->exit.reg = (uint8_t)reg;
+        vcpu->exit.sign_extend = iss & ISS_SSE;
+        vcpu->exit.wide = iss & ISS_SF;
+        if ((iss & ISS_WNR) && reg != 31)
+            message->args[1] = vcpu->registers.x[reg] & (~0ul >> (64 - 8 * message->size));
+    } else {
+        message->kind = KEEL_EXIT_OPAQUE;
+        message->size = 0;
+        vcpu->exit.reg = 31;
+    }
+    exit_raise(cpu, vcpu, route);
+}
+
+void arch_complete(struct vcpu *vcpu, uint64_t value)
+{
+    const struct exit *exit = &vcpu->exit;
+    uint32_t unused = 64 - 8u * exit->message.size;
+
+    switch (exit->message.kind) {
+    case KEEL_EXIT_HVC:
+    case KEEL_EXIT_SMC:
+        vcpu->registers.x[0] = value;
+        return;
+    case KEEL_EXIT_READ:
+        if (exit->reg != 31) {
+            value = exit->sign_extend ? (uint64_t)((int64_t)(value << unused) >> unused)
+                                      : value << unused >> unused;
+            vcpu->registers.x[exit->reg] = exit->wide ? value : (uint32_t)value;
+        }
+        break;
+    default:
+        break;
+    }
+    skip(vcpu);
+}
+
+void arch_retry(struct vcpu *vcpu)
+{
+    if (vcpu->exit.message.kind == KEEL_EXIT_HVC || vcpu->exit.message.kind == KEEL_EXIT_SMC)
+        vcpu->registers.pc -= 4;
+}
+
+static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+{
+    switch (ESR_EC(esr)) {
+    case EC_WFX:
+        machine_wfx(cpu, vcpu, esr);
+        break;
+    case EC_FP:
+        if (!context_fp_used(cpu, vcpu))
+            vcpu->undefined = true;
+        break;
+    case EC_HVC64:
+        if ((esr & 0xffff) == KEEL_ARGO_HVC && vcpu->registers.x[16] == KEEL_ARGO_HYPERCALL)
+            vcpu->registers.x[0] = (uint64_t)-KEEL_EOPNOTSUPP;
+        else
+            machine_call(cpu, vcpu, esr, KEEL_EXIT_HVC);
+        break;
+    case EC_SMC64:
+        machine_call(cpu, vcpu, esr, KEEL_EXIT_SMC);
+        break;
+    case EC_SYSREG:
+        if (sysreg_access(vcpu, esr))
+            skip(vcpu);
+        else
+            vcpu->undefined = true;
+        break;
+    case EC_DABORT_LOW:
+        machine_data_abort(cpu, vcpu, esr);
+        break;
+    case EC_IABORT_LOW: {
+        uint64_t ipa = (sysreg_read(hpfar_el2) & ~0xful) << 8;
+
+        if ((esr & ISS_S1PTW) || !space_has(&vcpu->domain->space, IPA(ipa), false))
+            machine_abort(vcpu, true, false);
+        break;
+    }
+    default:
+        vcpu->undefined = true;
+        break;
+    }
+}
+
+void trap_sync(struct vcpu *vcpu, uint64_t esr)
+{
+    struct cpu *cpu = cpu_this();
+
+    if (vcpu->user)
+        user_sync(cpu, vcpu, esr);
+    else
+        machine_sync(cpu, vcpu, esr);
+}
+
+/* Interrupts. */
+
+#define TAKES_MAX 8 /* in one go: the rest comes after the next return */
+
+static void take_timer(struct cpu *cpu)
+{
+    uint64_t now;
+
+    timers_run(cpu);
+    now = time_now();
+    if (now >= cpu->slice_end || now >= cpu->next_refill)
+        __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+    cpu_arm(cpu);
+}
+
+static void take_virtual_timer(struct cpu *cpu)
+{
+    struct vcpu *vcpu = cpu->arch.loaded;
+
+    if (!vcpu) {
+        gic_deactivate(KEEL_TIMER_VIRTUAL);
+        return;
+    }
+    /* Stays active, and so does not come again, until the line is seen low. */
+    vcpu->arch.timer_active = true;
+    vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, true);
+}
+
+void interrupts_take(struct cpu *cpu)
+{
+    for (uint32_t i = 0; i < TAKES_MAX; i++) {
+        uint32_t intid = gic_take();
+
+        if (intid >= GIC_SPURIOUS)
+            return;
+        if (intid == GIC_SGI_KICK) {
+            __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
+            gic_deactivate(intid);
+        } else if (intid == KEEL_TIMER_VIRTUAL) {
+            take_virtual_timer(cpu);
+        } else if (intid == interrupt_timer) {
+            take_timer(cpu);
+            gic_deactivate(intid);
+        } else if (intid == interrupt_maintenance) {
+            if (cpu->arch.loaded && !cpu->arch.neutral)
+                context_interrupts(cpu, cpu->arch.loaded);
+            gic_deactivate(intid);
+        } else {
+            irq_deliver(intid);
+        }
+    }
+}
+
+void trap_irq(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    interrupts_take(cpu_this());
+}
+
+void arch_idle(struct cpu *cpu)
+{
+    dsb(sy);
+    __asm__ volatile("wfi" ::: "memory");
+    interrupts_take(cpu);
+}
+
+/* Asynchronous: what has device registers mapped is to blame. */
+void trap_serror(struct vcpu *vcpu)
+{
+    const uint64_t detail[4] = {vcpu->registers.pc, sysreg_read(esr_el2), 0, 0};
+
+    domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
+}
+
+void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame)
+{
+    print("kernel: exception esr %lx pc %lx far %lx frame %lx cpu %u\n", esr, pc, far, frame,
+          cpu_this()->index);
+    check_failed("exception", 0, "the kernel does not fault");
+}

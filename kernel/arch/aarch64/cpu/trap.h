@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What entry.S calls. The vCPU is the one that was interrupted; its registers are in memory. */
+#ifndef KERNEL_CPU_TRAP_H
+#define KERNEL_CPU_TRAP_H
+
+#include "base.h"
+
+struct cpu;
+struct vcpu;
+
+void trap_sync(struct vcpu *vcpu, uint64_t esr);
+void trap_irq(struct vcpu *vcpu);
+void trap_serror(struct vcpu *vcpu);
+noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
+
+/* Handles the physical interrupts that are pending, a bounded number of them. */
+void interrupts_take(struct cpu *cpu);
+
+/* INTIDs from the boot structure. */
+extern uint32_t interrupt_timer;
+extern uint32_t interrupt_maintenance;
+/* The virtual timer's, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
+#define KEEL_TIMER_VIRTUAL 27u
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GICv3 (and v4, used as v3): see gic.h. Sections are those of the architecture, IHI 0069H. */
+#include "arch/registers.h"
+#include "interrupt/gic.h"
+#include "interrupt/gicv3_registers.h"
+
+/* One more level, so that names become encodings before they become text. */
+#define gic_read(name) sysreg_read(name)
+#define gic_write(name, value) sysreg_write(name, value)
+
+#define PRIORITY 0xa0a0a0a0u /* of every interrupt: nothing here preempts anything */
+#define POLLS 1000000u       /* of a bit that hardware clears within microseconds */
+
+static struct lock gic_lock; /* a leaf: read-modify-write of the distributor */
+static uint64_t gicd, gicr, gicr_end;
+static uint32_t spis_end;
+static uint32_t private_enabled; /* SGIs and PPIs that the kernel uses */
+static uint64_t affinity[KEEL_CPUS_MAX];
+static uint32_t list_registers, active_registers; /* the same on all CPUs */
+
+static volatile uint32_t *register32(uint64_t base, uint32_t offset)
+{
+    return (volatile uint32_t *)(base + offset);
+}
+
+static volatile uint64_t *register64(uint64_t base, uint32_t offset)
+{
+    return (volatile uint64_t *)(base + offset);
+}
+
+static bool wait_clear(uint64_t base, uint32_t offset, uint32_t bit)
+{
+    for (uint32_t i = 0; i < POLLS; i++)
+        if (!(*register32(base, offset) & bit))
+            return true;
+    return false;
+}
+
+void gic_init(const struct keel_boot *boot)
+{
+    uint32_t revision;
+
+    gicd = boot->gicd_pa;
+    gicr = boot->gicr_pa;
+    gicr_end = boot->gicr_pa + boot->gicr_size;
+    for (uint32_t i = 0; i < boot->ncpus; i++)
+        affinity[i] = boot->cpu_mpidr[i];
+    private_enabled = 1u << GIC_SGI_KICK | 1u << boot->irq_timer_hyp |
+                      1u << boot->irq_timer_virtual | 1u << boot->irq_maintenance;
+
+    revision = GIC_PIDR2_REVISION(*register32(gicd, GICD_PIDR2));
+    CHECK(revision == 3 || revision == 4);
+    spis_end = GICD_TYPER_LINES(*register32(gicd, GICD_TYPER)) * 32;
+    if (spis_end > GIC_SPURIOUS)
+        spis_end = GIC_SPURIOUS;
+
+    /* 12.9.4: affinity routing may change only while no group is enabled */
+    *register32(gicd, GICD_CTLR) = 0;
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE;
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    for (uint32_t i = 32; i < spis_end; i += 32) {
+        *register32(gicd, GICD_ICENABLER + i / 8) = ~0u;
+        *register32(gicd, GICD_ICPENDR + i / 8) = ~0u;
+        *register32(gicd, GICD_ICACTIVER + i / 8) = ~0u;
+        *register32(gicd, GICD_IGROUPR + i / 8) = ~0u;
+    }
+    for (uint32_t i = 32; i < spis_end; i += 4)
+        *register32(gicd, GICD_IPRIORITYR + i) = PRIORITY;
+    *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1;
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+}
+
+/* The redistributor whose affinity is this CPU's. */
+static uint64_t redistributor(uint32_t cpu)
+{
+    uint64_t mpidr = affinity[cpu];
+    uint32_t wanted = (uint32_t)(mpidr >> 32 & 0xff) << 24 | (uint32_t)(mpidr & 0xffffff);
+    uint64_t base = gicr;
+    uint64_t typer = 0;
+
+    while (base < gicr_end && !(typer & GICR_TYPER_LAST)) {
+        typer = *register64(base, GICR_TYPER);
+        if (GICR_TYPER_AFFINITY(typer) == wanted)
+            return base;
+        base += (typer & GICR_TYPER_VLPIS ? 4 : 2) * GICR_FRAME;
+    }
+    return 0;
+}
+
+void gic_init_cpu(uint32_t cpu)
+{
+    uint64_t base = redistributor(cpu);
+    uint64_t sgi = base + GICR_FRAME;
+    uint64_t vtr;
+    struct gic_state state;
+
+    CHECK(base);
+    *register32(base, GICR_WAKER) &= ~GICR_WAKER_PROCESSOR_SLEEP;
+    CHECK(wait_clear(base, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP));
+    *register32(sgi, GICR_ICENABLER0) = ~0u;
+    CHECK(wait_clear(base, GICR_CTLR, GICR_CTLR_RWP));
+    *register32(sgi, GICR_ICPENDR0) = ~0u;
+    *register32(sgi, GICR_ICACTIVER0) = ~0u;
+    *register32(sgi, GICR_IGROUPR0) = ~0u;
+    *register32(sgi, GICR_ICFGR1) = 0;
+    for (uint32_t i = 0; i < 32; i += 4)
+        *register32(sgi, GICR_IPRIORITYR + i) = PRIORITY;
+    *register32(sgi, GICR_ISENABLER0) = private_enabled;
+
+    gic_write(ICC_SRE_EL2, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB | ICC_SRE_ENABLE);
+    isb();
+    gic_write(ICC_PMR_EL1, 0xff);
+    gic_write(ICC_BPR1_EL1, 0);
+    gic_write(ICC_CTLR_EL1, gic_read(ICC_CTLR_EL1) | ICC_CTLR_EOIMODE);
+    gic_write(ICC_IGRPEN1_EL1, 1);
+    isb();
+
+    vtr = gic_read(ICH_VTR_EL2);
+    list_registers = ICH_VTR_LISTREGS(vtr);
+    if (list_registers > VGIC_LRS_MAX)
+        list_registers = VGIC_LRS_MAX;
+    active_registers = 1u << (ICH_VTR_PREBITS(vtr) - 5);
+    for (uint32_t n = 0; n < list_registers; n++)
+        gic_lr_put(n, (struct vgic_lr){.intid = 0});
+    gic_state_reset(&state);
+    gic_state_load(&state);
+    gic_watch(0);
+    isb();
+}
+
+/* 4.1.1: acknowledged, then, with EOImode 1, EOIR only drops the priority. */
+uint32_t gic_take(void)
+{
+    uint32_t intid = (uint32_t)gic_read(ICC_IAR1_EL1) & 0xffffff;
+
+    dsb(sy);
+    if (intid < GIC_SPURIOUS) {
+        gic_write(ICC_EOIR1_EL1, intid);
+        isb();
+    }
+    return intid;
+}
+
+/* What was done before, list registers emptied above all, counts when it may come again. */
+void gic_deactivate(uint32_t intid)
+{
+    isb();
+    gic_write(ICC_DIR_EL1, intid);
+    isb();
+}
+
+void gic_kick(uint32_t cpu)
+{
+    dsb(ishst);
+    gic_write(ICC_SGI1R_EL1, ICC_SGI1R_AFFINITY(affinity[cpu]) | ICC_SGI1R_INTID(GIC_SGI_KICK));
+    isb();
+}
+
+uint32_t gic_spis(void)
+{
+    return spis_end;
+}
+
+void gic_spi_enable(uint32_t intid, bool edge, uint32_t cpu)
+{
+    volatile uint32_t *config = register32(gicd, GICD_ICFGR + intid / 16 * 4);
+    uint32_t bit = 2u << intid % 16 * 2;
+
+    lock_take(&gic_lock);
+    *config = edge ? *config | bit : *config & ~bit;
+    lock_release(&gic_lock);
+    *register64(gicd, GICD_IROUTER + intid * 8) = affinity[cpu] & 0xff00ffffffull;
+    dsb(ish);
+    *register32(gicd, GICD_ISENABLER + intid / 32 * 4) = 1u << intid % 32;
+}
+
+void gic_spi_disable(uint32_t intid)
+{
+    uint32_t word = intid / 32 * 4;
+    uint32_t bit = 1u << intid % 32;
+
+    *register32(gicd, GICD_ICENABLER + word) = bit;
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    *register32(gicd, GICD_ICPENDR + word) = bit;
+    *register32(gicd, GICD_ICACTIVER + word) = bit;
+    dsb(ish);
+}
+
+uint32_t gic_lrs(void)
+{
+    return list_registers;
+}
+
+#define FOR_EACH_LR(do) do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
+_Static_assert(VGIC_LRS_MAX == 8, "as many as FOR_EACH_LR");
+
+struct vgic_lr gic_lr_take(uint32_t n)
+{
+    uint64_t value = 0;
+
+    switch (n) {
+#define TAKE(i)                                                                                    \
+    case i:                                                                                        \
+        value = gic_read(ICH_LR##i##_EL2);                                                         \
+        gic_write(ICH_LR##i##_EL2, 0);                                                             \
+        break;
+        FOR_EACH_LR(TAKE)
+    default:
+        break;
+    }
+    return (struct vgic_lr){
+        .intid = (uint16_t)value,
+        .hw = value & ICH_LR_HW,
+        .pending = value & ICH_LR_PENDING,
+        .active = value & ICH_LR_ACTIVE,
+    };
+}
+
+/* 12.4.8: with HW, bits 44:32 are the physical INTID; without, bit 41 asks for maintenance. */
+void gic_lr_put(uint32_t n, struct vgic_lr lr)
+{
+    uint64_t value = lr.intid | ICH_LR_PRIORITY(lr.priority);
+
+    value |= lr.group1 ? ICH_LR_GROUP : 0;
+    value |= lr.hw ? ICH_LR_HW | ICH_LR_PINTID(lr.intid) : 0;
+    value |= lr.eoi ? ICH_LR_EOI : 0;
+    value |= lr.pending ? ICH_LR_PENDING : 0;
+    value |= lr.active ? ICH_LR_ACTIVE : 0;
+    switch (n) {
+#define PUT(i)                                                                                     \
+    case i:                                                                                        \
+        gic_write(ICH_LR##i##_EL2, value);                                                         \
+        break;
+        FOR_EACH_LR(PUT)
+    default:
+        break;
+    }
+}
+
+void gic_watch(uint32_t watch)
+{
+    gic_write(ICH_HCR_EL2, ICH_HCR_EN | ICH_HCR_TDIR |
+                               (watch & GIC_WATCH_NONE_PENDING ? ICH_HCR_NPIE : 0) |
+                               (watch & GIC_WATCH_EOI ? ICH_HCR_LRENPIE : 0));
+}
+
+uint32_t gic_eois(void)
+{
+    return ICH_HCR_EOICOUNT(gic_read(ICH_HCR_EL2));
+}
+
+uint32_t gic_vmcr(void)
+{
+    return (uint32_t)gic_read(ICH_VMCR_EL2);
+}
+
+void gic_state_reset(struct gic_state *state)
+{
+    *state = (struct gic_state){.vmcr = 0};
+}
+
+void gic_state_save(struct gic_state *state)
+{
+    state->vmcr = gic_vmcr();
+    switch (active_registers) {
+    case 4:
+        state->ap0r[3] = (uint32_t)gic_read(ICH_AP0R3_EL2);
+        state->ap1r[3] = (uint32_t)gic_read(ICH_AP1R3_EL2);
+        state->ap0r[2] = (uint32_t)gic_read(ICH_AP0R2_EL2);
+        state->ap1r[2] = (uint32_t)gic_read(ICH_AP1R2_EL2);
+        __attribute__((fallthrough));
+    case 2:
+        state->ap0r[1] = (uint32_t)gic_read(ICH_AP0R1_EL2);
+        state->ap1r[1] = (uint32_t)gic_read(ICH_AP1R1_EL2);
+        __attribute__((fallthrough));
+    default:
+        state->ap0r[0] = (uint32_t)gic_read(ICH_AP0R0_EL2);
+        state->ap1r[0] = (uint32_t)gic_read(ICH_AP1R0_EL2);
+        break;
+    }
+}
+
+void gic_state_load(const struct gic_state *state)
+{
+    gic_write(ICC_SRE_EL1, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB);
+    gic_write(ICH_VMCR_EL2, state->vmcr);
+    switch (active_registers) {
+    case 4:
+        gic_write(ICH_AP0R3_EL2, state->ap0r[3]);
+        gic_write(ICH_AP1R3_EL2, state->ap1r[3]);
+        gic_write(ICH_AP0R2_EL2, state->ap0r[2]);
+        gic_write(ICH_AP1R2_EL2, state->ap1r[2]);
+        __attribute__((fallthrough));
+    case 2:
+        gic_write(ICH_AP0R1_EL2, state->ap0r[1]);
+        gic_write(ICH_AP1R1_EL2, state->ap1r[1]);
+        __attribute__((fallthrough));
+    default:
+        gic_write(ICH_AP0R0_EL2, state->ap0r[0]);
+        gic_write(ICH_AP1R0_EL2, state->ap1r[0]);
+        break;
+    }
+}

@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual interrupts: see vgic.h. Touches hardware only through gic.h. Sections are those of the GIC
+ * architecture specification, IHI 0069H; L1 to L8 are the races of kernel-rules.md 4.
+ */
+#include "interrupt/vgic.h"
+
+#include "cpu/domain.h"
+#include "cpu/vcpu.h"
+
+#define SGIS 0xffffu
+#define NO_INTID UINT32_MAX
+#define READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+
+_Static_assert(KEEL_SPIS_MAX % 32 == 0, "SPIs fill their banks");
+_Static_assert(KEEL_IRQ_READS_MAX <= 32, "a read spans two banks at most");
+
+/* The lowest bit's index; the word without it. */
+static uint32_t first(uint32_t word)
+{
+    return (uint32_t)__builtin_ctz(word);
+}
+
+static uint32_t rest(uint32_t word)
+{
+    return word & (word - 1);
+}
+
+/* Sets bits of a word that others read without the lock. Returns those that were different. */
+static uint32_t assign(uint32_t *word, uint32_t mask, bool on)
+{
+    uint32_t old = *word;
+
+    __atomic_store_n(word, on ? old | mask : old & ~mask, __ATOMIC_RELAXED);
+    return (on ? ~old : old) & mask;
+}
+
+static struct vgic_bank *bank_of(struct domain *domain, uint32_t vcpu, uint32_t n)
+{
+    return n ? &domain->arch.vgic.spi[n - 1] : &domain->vcpu[vcpu]->arch.vgic.private;
+}
+
+/* L3: the state was changed before; mark, then kick. See vgic_fill for the other side. */
+static void notify(struct vcpu *vcpu, uint32_t n)
+{
+    __atomic_fetch_or(&vcpu->arch.vgic.dirty, 1u << n, __ATOMIC_SEQ_CST);
+    vcpu_kick(vcpu);
+}
+
+/* All vCPUs that have any of these interrupts, or should have. */
+static void notify_all(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask)
+    REQUIRES(bank->lock)
+{
+    for (uint32_t i = 0; mask && i < domain->vcpus; i++)
+        if ((bank->target[i] | bank->owned[i]) & mask)
+            notify(domain->vcpu[i], n);
+}
+
+static uint32_t pending(const struct vgic_bank *bank) NO_LOCK_ANALYSIS
+{
+    return READ(bank->latch) | (READ(bank->line) & ~READ(bank->edge));
+}
+
+/* Pending, enabled, and of an enabled group. */
+static uint32_t deliverable(const struct vgic_bank *bank, uint32_t control) NO_LOCK_ANALYSIS
+{
+    uint32_t group1 = READ(bank->group1);
+    uint32_t groups = (control & KEEL_IRQ_GROUP1_ENABLED ? group1 : 0) |
+                      (control & KEEL_IRQ_GROUP0_ENABLED ? ~group1 : 0);
+
+    return pending(bank) & READ(bank->enabled) & groups;
+}
+
+/* Deliverable to this vCPU, and in no one's list registers or handler. */
+static uint32_t candidates(const struct vgic_bank *bank, uint32_t index,
+                           uint32_t control) NO_LOCK_ANALYSIS
+{
+    return deliverable(bank, control) & READ(bank->target[index]) &
+           ~(READ(bank->active) | READ(bank->loaded));
+}
+
+static uint8_t priority(const struct vgic_bank *bank, uint32_t bit) NO_LOCK_ANALYSIS
+{
+    uint32_t value = 0;
+
+    for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
+        value |= (READ(bank->priority[i]) >> bit & 1) << (7 - i);
+    return (uint8_t)value;
+}
+
+/* Takes the best one out of a set of interrupts (a word for each of the banks): of the lowest
+ * priority value, of those the lowest INTID. NO_INTID: the set is empty. */
+static uint32_t pick(struct vcpu *vcpu, uint32_t *set, uint32_t banks) NO_LOCK_ANALYSIS
+{
+    uint32_t best[VGIC_BANKS];
+    uint32_t from = 0;
+    uint32_t n, bit;
+
+    for (uint32_t b = banks; b; b = rest(b)) {
+        n = first(b);
+        best[n] = set[n];
+        if (best[n])
+            from |= 1u << n;
+    }
+    if (!from)
+        return NO_INTID;
+    n = first(from);
+    for (uint32_t i = 0; (rest(from) || rest(best[n])) && i < VGIC_PRIORITY_BITS; i++) {
+        uint32_t better[VGIC_BANKS];
+        uint32_t with = 0;
+
+        for (uint32_t b = from; b; b = rest(b)) {
+            n = first(b);
+            better[n] = best[n] & ~READ(bank_of(vcpu->domain, vcpu->index, n)->priority[i]);
+            if (better[n])
+                with |= 1u << n;
+        }
+        for (uint32_t b = with; b; b = rest(b))
+            best[first(b)] = better[first(b)];
+        if (with)
+            from = with;
+        n = first(from);
+    }
+    bit = first(best[n]);
+    set[n] &= ~(1u << bit);
+    return n * 32 + bit;
+}
+
+/* The physical interrupts of these: they may come again. */
+static void release(uint32_t n, uint32_t mask)
+{
+    for (; mask; mask = rest(mask))
+        gic_deactivate(n * 32 + first(mask));
+}
+
+static void set_active(struct vgic_bank *bank, uint32_t mask, bool on) REQUIRES(bank->lock)
+{
+    uint32_t unowned = mask & ~bank->loaded;
+
+    for (uint32_t i = 0; i < KEEL_VCPUS_MAX; i++)
+        unowned &= on ? ~bank->owned[i] : ~0u;
+    for (uint32_t i = 0; i < KEEL_VCPUS_MAX; i++)
+        assign(&bank->owned[i], on ? unowned & bank->target[i] : unowned, on);
+    assign(&bank->active, mask, on);
+    assign(&bank->keep_active, mask & bank->loaded, true);
+}
+
+/* One field of some interrupts of a bank; those for which it matters are told. */
+static void apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask,
+                  uint32_t field, uint32_t value) REQUIRES(bank->lock)
+{
+    uint32_t backed = bank->hw & ~bank->loaded & (bank->active | bank->latch);
+    uint32_t changed = 0;
+
+    switch (field) {
+    case KEEL_IRQ_ENABLED:
+        changed = assign(&bank->enabled, mask, value);
+        break;
+    case KEEL_IRQ_GROUP:
+        changed = assign(&bank->group1, mask, value);
+        break;
+    case KEEL_IRQ_TRIGGER:
+        if (n) /* private ones are what they are */
+            changed = assign(&bank->edge, mask, value);
+        break;
+    case KEEL_IRQ_PRIORITY:
+        for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
+            changed |= assign(&bank->priority[i], mask, value >> (7 - i) & 1);
+        break;
+    case KEEL_IRQ_TARGET:
+        for (uint32_t i = 0; n && i < KEEL_VCPUS_MAX; i++)
+            changed |= assign(&bank->target[i], mask, i == value);
+        break;
+    case KEEL_IRQ_PENDING: /* a pending one that is made pending needs no wait */
+        assign(&bank->latch, mask, value);
+        assign(&bank->unlatch, mask & bank->loaded, !value);
+        changed = value ? 0 : mask;
+        break;
+    default:
+        set_active(bank, mask, value);
+        changed = mask;
+        break;
+    }
+    changed &= bank->loaded;
+    assign(&bank->changed, changed, true);
+    release(n, backed & ~(bank->active | bank->latch));
+    notify_all(domain, bank, n, changed | (mask & bank->enabled & pending(bank)));
+}
+
+/* The part of `count` interrupts from intid that is in bank n. */
+static uint32_t bank_mask(uint32_t intid, uint32_t count, uint32_t bits, uint32_t n)
+{
+    uint64_t mask = (((uint64_t)1 << count) - 1) & bits;
+
+    mask <<= intid % 32;
+    return n == intid / 32 ? (uint32_t)mask : n == intid / 32 + 1 ? (uint32_t)(mask >> 32) : 0;
+}
+
+static uint32_t entry_bits(const struct keel_irq_configure *entry)
+{
+    return entry->field == KEEL_IRQ_PRIORITY || entry->field == KEEL_IRQ_TARGET ? ~0u : entry->mask;
+}
+
+bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t count)
+{
+    return vcpu < domain->vcpus && count && count <= 32 &&
+           intid <= VGIC_PRIVATE + domain->arch.vgic.spis &&
+           count <= VGIC_PRIVATE + domain->arch.vgic.spis - intid;
+}
+
+bool vgic_configure_valid(const struct domain *domain, const struct keel_irq_configure *entry)
+{
+    uint32_t limit = entry->field == KEEL_IRQ_PRIORITY ? 255
+                     : entry->field == KEEL_IRQ_TARGET ? domain->vcpus - 1u
+                                                       : 1;
+
+    return vgic_has(domain, entry->vcpu, entry->intid, entry->count) && !entry->reserved &&
+           !entry->reserved2 && entry->field < KEEL_IRQ_FIELDS && entry->value <= limit;
+}
+
+int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *list, uint32_t n)
+{
+    struct vgic *vgic = &domain->arch.vgic;
+    size_t bytes = n * sizeof(*list);
+    bool waits = false;
+    bool again;
+
+    lock_take(&vgic->lock);
+    again = n && vgic->nwaiting == n && memcmp(vgic->waiting, list, bytes) == 0;
+    lock_release(&vgic->lock);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct keel_irq_configure *entry = &list[i];
+        uint32_t bits = entry_bits(entry);
+
+        for (uint32_t b = entry->intid / 32u; b <= entry->intid / 32u + 1; b++) {
+            uint32_t mask = bank_mask(entry->intid, entry->count, bits, b);
+
+            if (!mask)
+                continue;
+
+            struct vgic_bank *bank = bank_of(domain, entry->vcpu, b);
+
+            lock_take(&bank->lock);
+            if (!again)
+                apply(domain, bank, b, mask, entry->field, entry->value);
+            waits = waits || (bank->changed & mask);
+            lock_release(&bank->lock);
+        }
+    }
+
+    lock_take(&vgic->lock);
+    vgic->nwaiting = waits ? n : 0;
+    if (waits && !again)
+        memcpy(vgic->waiting, list, bytes);
+    lock_release(&vgic->lock);
+    return waits ? -KEEL_EAGAIN : 0;
+}
+
+static void describe(const struct domain *domain, const struct vgic_bank *bank, uint32_t bit,
+                     struct keel_irq_state *state) REQUIRES(bank->lock)
+{
+    *state = (struct keel_irq_state){
+        .enabled = bank->enabled >> bit & 1,
+        .pending = (pending(bank) | bank->lent) >> bit & 1,
+        .active = bank->active >> bit & 1,
+        .priority = priority(bank, bit),
+        .group = bank->group1 >> bit & 1,
+        .trigger = bank->edge >> bit & 1,
+        .line = bank->line >> bit & 1,
+    };
+    for (uint8_t i = 0; i < domain->vcpus; i++)
+        if (bank->target[i] >> bit & 1)
+            state->target = i;
+}
+
+/* What is loaded was true at the last fold: it is told only if a fold came after the question (L5);
+ * only then are all those answers used up, so that the caller can't chase busy vCPUs in turn. */
+int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t n,
+                  struct keel_irq_state *states)
+{
+    bool waits = false;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct vgic_bank *bank = bank_of(domain, vcpu, (intid + i) / 32);
+        uint32_t bit = (intid + i) % 32;
+        uint32_t stale;
+
+        lock_take(&bank->lock);
+        stale = 1u << bit & bank->loaded & ~bank->fresh;
+        assign(&bank->watched, stale, true);
+        notify_all(domain, bank, (intid + i) / 32, stale);
+        describe(domain, bank, bit, &states[i]);
+        lock_release(&bank->lock);
+        waits = waits || stale;
+    }
+    if (waits)
+        return -KEEL_EAGAIN;
+    for (uint32_t b = intid / 32; b <= intid / 32 + 1; b++) {
+        uint32_t mask = bank_mask(intid, n, ~0u, b);
+
+        if (!mask)
+            continue;
+
+        struct vgic_bank *bank = bank_of(domain, vcpu, b);
+
+        lock_take(&bank->lock);
+        assign(&bank->fresh, mask, false);
+        lock_release(&bank->lock);
+    }
+    return 0;
+}
+
+/* The enables are stored before the vCPUs' are looked at; vgic_fill does it the other way round. */
+int64_t vgic_control(struct domain *domain, uint32_t control)
+{
+    bool waits = false;
+
+    __atomic_store_n(&domain->arch.vgic.control, control, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < domain->vcpus; i++) {
+        struct vcpu *vcpu = domain->vcpu[i];
+        uint8_t filled = __atomic_load_n(&vcpu->arch.vgic.control, __ATOMIC_SEQ_CST);
+
+        __atomic_fetch_or(&vcpu->arch.vgic.dirty, (1u << VGIC_BANKS) - 1, __ATOMIC_SEQ_CST);
+        vcpu_kick(vcpu);
+        waits = waits || (filled != VGIC_CONTROL_NONE && filled != control);
+    }
+    return waits ? -KEEL_EAGAIN : 0;
+}
+
+/* A line changes: those that become deliverable, and a level that is taken back from a list
+ * register, concern somebody. */
+static uint32_t line_change(struct vgic_bank *bank, uint32_t bit, bool level) REQUIRES(bank->lock)
+{
+    uint32_t rises = assign(&bank->line, bit, level) && level ? bit : 0;
+
+    if (bank->hw & bit && level)
+        rises = bit;
+    assign(&bank->latch, rises & (bank->edge | bank->hw), true);
+    return level ? rises & bank->enabled : bit & bank->loaded & ~bank->edge;
+}
+
+void vgic_raise(struct domain *domain, uint32_t intid, bool level)
+{
+    uint32_t n = intid / 32;
+
+    if (intid < VGIC_PRIVATE || intid - VGIC_PRIVATE >= domain->arch.vgic.spis)
+        return;
+
+    struct vgic_bank *bank = bank_of(domain, 0, n);
+
+    lock_take(&bank->lock);
+    notify_all(domain, bank, n, line_change(bank, 1u << intid % 32, level));
+    lock_release(&bank->lock);
+}
+
+void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level)
+{
+    struct vgic_bank *bank = &vcpu->arch.vgic.private;
+    uint32_t matters;
+
+    lock_take(&bank->lock);
+    matters = line_change(bank, 1u << intid, level);
+    lock_release(&bank->lock);
+    if (matters)
+        notify(vcpu, 0);
+}
+
+/* 12.2.15 ICC_SGI1R_EL1: Aff3 55:48, RS 47:44, IRM 40, Aff2 39:32, INTID 27:24, Aff1 23:16, target
+ * list 15:0. vCPU n is at affinity 0.0.0.n. */
+void vgic_sgi(struct vcpu *from, uint64_t value, bool group1)
+{
+    struct domain *domain = from->domain;
+    uint32_t bit = 1u << (value >> 24 & 15);
+    uint32_t list = (uint32_t)value & 0xffff;
+
+    if (value >> 40 & 1)
+        list = 0xffffu & ~(1u << from->index);
+    else if (value & 0x00fff0ff00ff0000ull)
+        list = 0;
+    for (list &= (1u << domain->vcpus) - 1; list; list = rest(list)) {
+        struct vcpu *vcpu = domain->vcpu[first(list)];
+        struct vgic_bank *bank = &vcpu->arch.vgic.private;
+        uint32_t wakes = 0;
+
+        lock_take(&bank->lock);
+        if (!(bank->group1 & bit) == !group1) {
+            assign(&bank->latch, bit, true);
+            wakes = bank->enabled & bit;
+        }
+        lock_release(&bank->lock);
+        if (wakes && vcpu == from) /* it fills on its way out */
+            __atomic_fetch_or(&vcpu->arch.vgic.dirty, 1u, __ATOMIC_RELAXED);
+        else if (wakes)
+            notify(vcpu, 0);
+    }
+}
+
+static void deactivate(struct vcpu *vcpu, uint32_t intid)
+{
+    uint32_t n = intid / 32;
+    struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, n);
+
+    lock_take(&bank->lock);
+    apply(vcpu->domain, bank, n, 1u << intid % 32, KEEL_IRQ_ACTIVE, 0);
+    lock_release(&bank->lock);
+}
+
+void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
+{
+    if (!vgic_has(vcpu->domain, vcpu->index, intid, 1))
+        return;
+    vgic_fold(vcpu);
+    deactivate(vcpu, intid);
+}
+
+/* One list register comes back. Returns whether the interrupt still wants something. */
+static bool fold(struct vcpu *vcpu, struct vgic_lr lr)
+{
+    uint32_t n = lr.intid / 32;
+    uint32_t bit = 1u << lr.intid % 32;
+    struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, n);
+    bool ended = lr.hw && !lr.pending && !lr.active; /* hardware has deactivated the physical one */
+    uint32_t left;
+
+    lock_take(&bank->lock);
+    /* The latch is used up only if the guest has acknowledged; what came since is in `latch`. */
+    if (lr.pending)
+        assign(&bank->latch, bank->lent & bit & ~bank->unlatch, true);
+    if (!(bank->keep_active & bit))
+        assign(&bank->active, bit, lr.active);
+    assign(&bank->owned[vcpu->index], bit, bank->active & bit);
+    assign(&bank->fresh, bank->watched & bit, true);
+    assign(&bank->loaded, bit, false);
+    assign(&bank->lent, bit, false);
+    assign(&bank->unlatch, bit, false);
+    assign(&bank->keep_active, bit, false);
+    assign(&bank->changed, bit, false);
+    assign(&bank->watched, bit, false);
+    left = (pending(bank) | bank->active) & bit;
+    if (!ended)
+        release(n, bank->hw & bit & ~(bank->active | bank->latch));
+    if (left & ~(bank->active | bank->target[vcpu->index])) /* retargeted meanwhile */
+        notify_all(vcpu->domain, bank, n, bit);
+    lock_release(&bank->lock);
+    return left;
+}
+
+/* EOIs of active interrupts that had no list register come in the order of priority (4.8.3; with
+ * EOImode 1 nothing ends here, and DIR is trapped). */
+static void replay(struct vcpu *vcpu) NO_LOCK_ANALYSIS
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t spilled[VGIC_BANKS];
+    uint32_t intid;
+
+    for (uint32_t b = vgic->banks; b; b = rest(b)) {
+        struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, first(b));
+
+        spilled[first(b)] =
+            READ(bank->active) & READ(bank->owned[vcpu->index]) & ~READ(bank->loaded);
+    }
+    for (uint32_t n = gic_eois(); n; n--) {
+        intid = pick(vcpu, spilled, vgic->banks);
+        if (intid == NO_INTID)
+            break;
+        deactivate(vcpu, intid);
+    }
+}
+
+void vgic_fold(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t left = 0;
+
+    if (!(vgic->used | vgic->watch))
+        return;
+    if (vgic->watch) {
+        if (vgic->watch & GIC_WATCH_EOI)
+            replay(vcpu);
+        gic_watch(0);
+        vgic->watch = 0;
+        left = vgic->banks;
+    }
+    for (uint32_t used = vgic->used; used; used = rest(used)) {
+        struct vgic_lr lr = gic_lr_take(first(used));
+
+        if (fold(vcpu, lr))
+            left |= 1u << lr.intid / 32;
+    }
+    vgic->used = 0;
+    __atomic_store_n(&vgic->control, VGIC_CONTROL_NONE, __ATOMIC_RELEASE);
+    if (left)
+        __atomic_fetch_or(&vgic->dirty, left, __ATOMIC_RELAXED);
+}
+
+/* Puts an interrupt into a list register, unless somebody changed it since it was chosen; then this
+ * vCPU was marked again. */
+static void load(struct vcpu *vcpu, uint32_t intid, uint32_t control, uint32_t lrs)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t bit = 1u << intid % 32;
+    struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, intid / 32);
+    struct vgic_lr lr = {.intid = (uint16_t)intid};
+    uint32_t slot = first(~(uint32_t)vgic->used);
+    uint32_t ready, waits;
+
+    CHECK(slot < lrs);
+    lock_take(&bank->lock);
+    ready = deliverable(bank, control) & bit;
+    lr.active = bank->active & bank->owned[vcpu->index] & ~bank->loaded & bit;
+    if (lr.active) /* pending again: only an edge can wait in the same list register */
+        lr.pending = ready & bank->latch & bank->edge & ~bank->hw & bank->target[vcpu->index];
+    else
+        lr.pending = ready & candidates(bank, vcpu->index, control);
+    if (lr.active || lr.pending) {
+        /* What must be looked at again at its end: a level (L1), a pending one left behind. */
+        waits = lr.pending ? 0 : ready;
+        lr.hw = bank->hw & bit & ~waits;
+        lr.eoi = !lr.hw && (waits || !(bank->edge & bit));
+        lr.group1 = bank->group1 & bit;
+        lr.priority = priority(bank, intid % 32);
+        if (lr.pending) {
+            assign(&bank->lent, bank->latch & bit, true);
+            assign(&bank->latch, bit, false);
+        }
+        assign(&bank->loaded, bit, true);
+        assign(&bank->owned[vcpu->index], bit, true);
+        vgic->used |= (uint8_t)(1u << slot);
+    }
+    lock_release(&bank->lock);
+    if (lr.active || lr.pending)
+        gic_lr_put(slot, lr);
+}
+
+static uint32_t any(const uint32_t *set, uint32_t banks)
+{
+    uint32_t all = 0;
+
+    for (; banks; banks = rest(banks))
+        all |= set[first(banks)];
+    return all;
+}
+
+/*
+ * Active interrupts first, but the best pending one always finds a place: so whenever some wait
+ * outside (NPIE), one inside is pending, and the maintenance interrupt that asks for more comes
+ * only after the guest has taken one. Active ones that find none are ended by count.
+ */
+static void fill(struct vcpu *vcpu, uint32_t control) NO_LOCK_ANALYSIS
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t lrs = gic_lrs();
+    uint32_t active[VGIC_BANKS], wanted[VGIC_BANKS];
+    uint32_t want = 0;
+    uint32_t n;
+
+    for (uint32_t b = vgic->banks; b; b = rest(b)) {
+        struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, first(b));
+
+        n = first(b);
+        active[n] = READ(bank->active) & READ(bank->owned[vcpu->index]) & ~READ(bank->loaded);
+        wanted[n] = candidates(bank, vcpu->index, control);
+        want |= wanted[n];
+        if (!(active[n] | wanted[n]))
+            vgic->banks &= ~(1u << n);
+    }
+    for (n = want ? 1 : 0; n < lrs && any(active, vgic->banks); n++)
+        load(vcpu, pick(vcpu, active, vgic->banks), control, lrs);
+    for (n -= want ? 1 : 0; n < lrs && any(wanted, vgic->banks); n++)
+        load(vcpu, pick(vcpu, wanted, vgic->banks), control, lrs);
+    vgic->watch = (uint8_t)((any(wanted, vgic->banks) ? GIC_WATCH_NONE_PENDING : 0) |
+                            (any(active, vgic->banks) ? GIC_WATCH_EOI : 0));
+    if (vgic->watch)
+        gic_watch(vgic->watch);
+}
+
+/* Whoever changes something marks `dirty` and then looks whether the vCPU is RUNNING; here it is
+ * RUNNING, and then `dirty` is looked at: one of the two sees the other. */
+void vgic_fill(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t *enables = &vcpu->domain->arch.vgic.control;
+    uint32_t control;
+
+    if (likely(!__atomic_load_n(&vgic->dirty, __ATOMIC_SEQ_CST)))
+        return;
+    vgic_fold(vcpu);
+    vgic->banks |= __atomic_exchange_n(&vgic->dirty, 0, __ATOMIC_SEQ_CST);
+    do {
+        control = __atomic_load_n(enables, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&vgic->control, (uint8_t)control, __ATOMIC_SEQ_CST);
+    } while (control != __atomic_load_n(enables, __ATOMIC_SEQ_CST));
+    fill(vcpu, control);
+    if (!vgic->used)
+        __atomic_store_n(&vgic->control, VGIC_CONTROL_NONE, __ATOMIC_RELEASE);
+}
+
+bool vgic_pending(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t banks = vgic->banks | __atomic_load_n(&vgic->dirty, __ATOMIC_SEQ_CST);
+    uint32_t vmcr = gic_vmcr();
+    uint32_t control = __atomic_load_n(&vcpu->domain->arch.vgic.control, __ATOMIC_RELAXED) & vmcr;
+    uint32_t set[VGIC_BANKS];
+    uint32_t best;
+
+    for (uint32_t b = banks; b; b = rest(b))
+        set[first(b)] =
+            candidates(bank_of(vcpu->domain, vcpu->index, first(b)), vcpu->index, control);
+    best = pick(vcpu, set, banks);
+    return best != NO_INTID &&
+           priority(bank_of(vcpu->domain, vcpu->index, best / 32), best % 32) < vmcr >> 24;
+}
+
+/* The lock itself is kept: a call for the previous life may still hold it. */
+static void bank_reset(struct vgic_bank *bank)
+{
+    lock_take(&bank->lock);
+    memset((char *)bank + sizeof(bank->lock), 0, sizeof(*bank) - sizeof(bank->lock));
+    lock_release(&bank->lock);
+}
+
+void vgic_domain_init(struct domain *domain, uint32_t spis)
+{
+    struct vgic *vgic = &domain->arch.vgic;
+
+    vgic->spis = spis;
+    __atomic_store_n(&vgic->control, 0, __ATOMIC_RELAXED);
+    lock_take(&vgic->lock);
+    vgic->nwaiting = 0;
+    lock_release(&vgic->lock);
+    for (uint32_t i = 0; i < ARRAY_LENGTH(vgic->spi); i++) {
+        struct vgic_bank *bank = &vgic->spi[i];
+
+        bank_reset(bank);
+        lock_take(&bank->lock);
+        assign(&bank->target[0], ~0u, true);
+        lock_release(&bank->lock);
+    }
+}
+
+void vgic_vcpu_init(struct vcpu *vcpu)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    struct vgic_bank *bank = &vgic->private;
+
+    bank_reset(bank);
+    lock_take(&bank->lock);
+    assign(&bank->edge, SGIS, true);
+    assign(&bank->target[vcpu->index], ~0u, true);
+    lock_release(&bank->lock);
+    vgic->dirty = 0;
+    vgic->banks = 0;
+    vgic->used = 0;
+    vgic->watch = 0;
+    vgic->control = VGIC_CONTROL_NONE;
+}
+
+void vgic_back(struct domain *domain, uint32_t intid)
+{
+    struct vgic_bank *bank;
+
+    if (intid < VGIC_PRIVATE || intid - VGIC_PRIVATE >= domain->arch.vgic.spis)
+        return;
+    bank = bank_of(domain, 0, intid / 32);
+    lock_take(&bank->lock);
+    assign(&bank->hw, 1u << intid % 32, true);
+    lock_release(&bank->lock);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's start: checks what the loader handed over, starts the CPUs, builds the builder. */
+#include "main.h"
+
+#include "cpu/cpu.h"
+#include "cpu/dispatch.h"
+#include "cpu/domain.h"
+#include "cpu/vcpu.h"
+#include "interrupt/irq.h"
+#include "memory/frame.h"
+
+#define BUILDER_POOL_PAGES 64
+
+static const struct keel_boot *platform;
+
+static uint32_t words_sum(const struct keel_boot *boot)
+{
+    const uint32_t *word = (const uint32_t *)(const void *)boot;
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < sizeof(*boot) / sizeof(*word); i++)
+        sum += word[i];
+    return sum - boot->checksum;
+}
+
+static void boot_check(const struct keel_boot *boot)
+{
+    uint64_t next = 0;
+
+    CHECK(boot->magic == KEEL_BOOT_MAGIC && boot->version == KEEL_BOOT_VERSION);
+    CHECK(boot->size == sizeof(*boot) && boot->checksum == words_sum(boot));
+    CHECK(boot->ncpus >= 1 && boot->ncpus <= KEEL_CPUS_MAX);
+    CHECK(boot->nextents >= 1 && boot->nextents <= KEEL_EXTENTS_MAX);
+    CHECK(boot->ndevice_regions <= KEEL_DEVICE_REGIONS_MAX);
+    CHECK(boot->ram_lo < boot->ram_hi && boot->ram_hi - boot->ram_lo <= 1ul << 44);
+    CHECK(boot->frame_table_pages >=
+          ((boot->ram_hi - boot->ram_lo) / KEEL_PAGE_SIZE * sizeof(struct frame)) / KEEL_PAGE_SIZE);
+    for (uint32_t i = 0; i < boot->nextents; i++) {
+        const struct keel_extent *extent = &boot->extent[i];
+
+        CHECK(extent->pa % KEEL_PAGE_SIZE == 0 && extent->pages && extent->pa >= next);
+        CHECK(extent->pa >= boot->ram_lo && extent->pages <= boot->ram_hi / KEEL_PAGE_SIZE);
+        next = extent->pa + extent->pages * KEEL_PAGE_SIZE;
+        CHECK(next <= boot->ram_hi && extent->kind <= KEEL_EXTENT_RESERVED);
+    }
+}
+
+bool kernel_owns(uint64_t lo, uint64_t hi)
+{
+    if (lo < platform->ram_hi && hi >= platform->ram_lo)
+        return true;
+    for (uint32_t i = 0; i < platform->ndevice_regions; i++) {
+        const struct keel_device_region *region = &platform->device_region[i];
+
+        /* The console's UART is lent: the kernel uses it only where nobody else can. */
+        if (region->pa != platform->console_pa && lo < region->pa + region->size && hi >= region->pa)
+            return true;
+    }
+    return false;
+}
+
+/* Clean free pages for the builder's own tables, before there is anybody to ask for them. */
+static void builder_pool(struct domain *builder)
+{
+    for (uint32_t i = 0; i < platform->nextents; i++) {
+        const struct keel_extent *extent = &platform->extent[i];
+
+        if (extent->kind != KEEL_EXTENT_FREE || extent->pages < BUILDER_POOL_PAGES)
+            continue;
+        for (uint64_t done = 0; done < BUILDER_POOL_PAGES;) {
+            int64_t pages = frames_scrub(PADDR(extent->pa + done * KEEL_PAGE_SIZE),
+                                         BUILDER_POOL_PAGES - done);
+
+            CHECK(pages > 0);
+            done += (uint64_t)pages;
+        }
+        CHECK(space_pool_add(&builder->space, PADDR(extent->pa), BUILDER_POOL_PAGES) == 0);
+        return;
+    }
+    CHECK(!"free memory for the builder");
+}
+
+static void builder_edges(struct domain *builder)
+{
+    for (uint16_t i = 0; i < KEEL_DOMAINS_MAX; i++) {
+        struct keel_edge edge = {
+            .target = i,
+            .rights = KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH,
+            .memory_lo = 1, /* empty windows */
+            .irq_lo = 1,
+        };
+
+        if (i == KEEL_DOMAIN_BUILDER)
+            edge.rights = KEEL_RIGHT_BUILD | KEEL_RIGHT_SELF | KEEL_RIGHT_AUDIT | KEEL_RIGHT_SYSTEM;
+        CHECK(authority_edge_set(builder, i, &edge) == 0);
+    }
+}
+
+static void builder_start(void)
+{
+    const struct keel_domain_params params = {
+        .kind = KEEL_DOMAIN_USER,
+        .vcpus = 1,
+        .cpus = ~0ul,
+        .reserve_budget = 10000000,
+        .reserve_period = 100000000,
+        .name = "builder",
+    };
+    struct domain *builder = &domains[KEEL_DOMAIN_BUILDER];
+    struct keel_registers registers = {
+        .x = {KEEL_BUILDER_BOOT_VA},
+        .sp = platform->builder_stack,
+        .pc = platform->builder_entry,
+    };
+
+    CHECK(domain_create(builder, &params) == 1);
+    builder_pool(builder);
+    for (uint32_t i = 0; i < platform->nextents; i++) {
+        const struct keel_extent *extent = &platform->extent[i];
+        uint32_t perm = extent->kind == KEEL_EXTENT_BUILDER ? extent->perm : KEEL_PERM_READ;
+
+        if (extent->kind >= KEEL_EXTENT_BUILDER && extent->kind <= KEEL_EXTENT_BOOT)
+            CHECK(space_map_boot(&builder->space, PADDR(extent->pa), IPA(extent->va), extent->pages,
+                                 perm) == 0);
+    }
+    builder_edges(builder);
+    arch_registers_write(builder->vcpu[0], &registers);
+    CHECK(domain_seal(builder) == 0 && domain_run(builder) == 0);
+}
+
+static void cpu_init(uint32_t index)
+{
+    struct cpu *cpu = cpu_this();
+
+    memset(cpu, 0, sizeof(*cpu));
+    cpu->index = index;
+    cpu->lease_end = TIME_NEVER;
+    cpu->slice_end = TIME_NEVER;
+    cpu->next_refill = TIME_NEVER;
+    cpu->turn_slot = SLOT_NONE;
+    cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
+    arch_init_cpu(cpu);
+    __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
+}
+
+noreturn void cpu_main(const struct keel_boot *boot, uint32_t index)
+{
+    if (boot) {
+        platform = boot;
+        for (uint16_t i = 0; i < KEEL_DOMAINS_MAX; i++)
+            domains[i].id = i;
+        arch_init(boot);
+        boot_check(boot);
+        frames_init(boot);
+        cpus_online = boot->ncpus;
+        cpu_init(index);
+        print("kernel: Keel on %u CPUs, %lu MiB\n", boot->ncpus,
+              (boot->ram_hi - boot->ram_lo) >> 20);
+        arch_cpus_start(boot);
+        for (uint32_t i = 0; i < boot->ncpus; i++)
+            while (!__atomic_load_n(&cpu_at(i)->online, __ATOMIC_ACQUIRE))
+                ;
+        builder_start();
+    } else {
+        cpu_init(index);
+    }
+    leave();
+}
