@@ -54,8 +54,8 @@ void gic_init(const struct keel_boot *boot)
     if (spis_end > GIC_SPURIOUS)
         spis_end = GIC_SPURIOUS;
 
-    /* 12.9.4: affinity routing may change only while no group is enabled */
-    *register32(gicd, GICD_CTLR) = 0;
+    /* 12.9.4: affinity routing is switched on while no group is enabled, and never off */
+    *register32(gicd, GICD_CTLR) &= GICD_CTLR_ARE;
     CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
     *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE;
     CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
