@@ -5,6 +5,7 @@
  */
 #include "cpu/call.h"
 
+#include "arch/interrupt.h"
 #include "cpu/cpu.h"
 #include "cpu/dispatch.h"
 #include "cpu/domain.h"
@@ -409,31 +410,35 @@ int64_t call_copy_to(struct vcpu *caller, struct domain *peer, const struct keel
 
 /* Virtual interrupts. */
 
+static bool window_irqs(const struct keel_edge *edge, uint64_t first, uint64_t count)
+{
+    return first >= edge->irq_lo && first <= edge->irq_hi && count - 1 <= edge->irq_hi - first;
+}
+
+/* A machine that lives, or is being built. */
+static bool has_irqs(const struct domain *domain)
+{
+    return domain->kind == KEEL_DOMAIN_MACHINE && domain_exists(domain);
+}
+
 int64_t call_irq_configure(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                            uint64_t list, uint64_t n)
 {
     struct keel_irq_configure entry[KEEL_IRQ_CONFIGURES_MAX];
     int64_t status;
 
-    if (n == 0 || n > KEEL_IRQ_CONFIGURES_MAX)
+    if (n == 0 || n > KEEL_IRQ_CONFIGURES_MAX || !has_irqs(peer))
         return -KEEL_EINVAL;
     status = space_read(&caller->domain->space, IPA(list), entry, n * sizeof(entry[0]));
     if (status < 0)
         return status;
     for (uint64_t i = 0; i < n; i++) {
-        if (!arch_irq_configure_valid(peer, &entry[i]))
+        if (!vgic_configure_valid(peer, &entry[i]))
             return -KEEL_EINVAL;
-        if (entry[i].intid < edge->irq_lo || entry[i].intid + entry[i].count - 1u > edge->irq_hi)
+        if (!window_irqs(edge, entry[i].intid, entry[i].count))
             return -KEEL_EACCES;
     }
-    status = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        int64_t one = arch_irq_configure(peer, &entry[i]);
-
-        if (one < 0)
-            status = one;
-    }
-    return status;
+    return vgic_configure(peer, entry, (uint32_t)n);
 }
 
 int64_t call_irq_controller(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -441,36 +446,38 @@ int64_t call_irq_controller(struct vcpu *caller, struct domain *peer, const stru
 {
     (void)caller;
     (void)edge;
-    return arch_irq_control(peer, control);
+    if (control & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED) || !has_irqs(peer))
+        return -KEEL_EINVAL;
+    return vgic_control(peer, (uint32_t)control);
 }
 
 int64_t call_irq_raise(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                        uint64_t intid, uint64_t level)
 {
     (void)caller;
-    if (level > 1)
+    if (level > 1 || !has_irqs(peer) || intid < VGIC_PRIVATE || intid > UINT16_MAX ||
+        !vgic_has(peer, 0, (uint32_t)intid, 1))
         return -KEEL_EINVAL;
-    if (intid < edge->irq_lo || intid > edge->irq_hi)
+    if (!window_irqs(edge, intid, 1))
         return -KEEL_EACCES;
-    return arch_irq_raise(peer, intid, level);
+    vgic_raise(peer, (uint32_t)intid, level);
+    return 0;
 }
 
 int64_t call_irq_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                      uint64_t index, uint64_t intid, uint64_t list, uint64_t n)
+                      uint64_t vcpu, uint64_t intid, uint64_t list, uint64_t n)
 {
     struct keel_irq_state state[KEEL_IRQ_READS_MAX];
+    int64_t status;
 
-    if (n == 0 || n > KEEL_IRQ_READS_MAX)
+    if (n == 0 || n > KEEL_IRQ_READS_MAX || !has_irqs(peer) || vcpu >= KEEL_VCPUS_MAX ||
+        intid > UINT16_MAX || !vgic_has(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n))
         return -KEEL_EINVAL;
-    if (intid < edge->irq_lo || intid > edge->irq_hi || n - 1 > edge->irq_hi - intid)
+    if (!window_irqs(edge, intid, n))
         return -KEEL_EACCES;
-    for (uint64_t i = 0; i < n; i++) {
-        int64_t status = arch_irq_read(peer, index, intid + i, &state[i]);
-
-        if (status < 0)
-            return status;
-    }
-    return space_write(&caller->domain->space, IPA(list), state, n * sizeof(state[0]));
+    status = vgic_read(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n, state);
+    return status < 0 ? status : space_write(&caller->domain->space, IPA(list), state,
+                                             n * sizeof(state[0]));
 }
 
 int64_t call_irq_done(struct vcpu *caller, uint64_t bits)

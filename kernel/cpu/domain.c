@@ -108,7 +108,7 @@ int64_t domain_seal(struct domain *domain)
     return status;
 }
 
-void domain_life(const struct domain *domain, uint32_t edge, struct keel_life *life)
+void domain_life(struct domain *domain, uint32_t edge, struct keel_life *life)
 {
     *life = (struct keel_life){
         .peer = KEEL_PEER(edge, domain->incarnation),
@@ -123,7 +123,7 @@ void domain_life(const struct domain *domain, uint32_t edge, struct keel_life *l
 }
 
 /* Tells whoever holds WATCH. What does not fit a ring is told as a loss: domain_info has it all. */
-static void tell(const struct domain *domain)
+static void tell(struct domain *domain)
 {
     for (uint64_t left = domain->authority.watchers; left; left &= left - 1) {
         struct domain *watcher = &domains[__builtin_ctzl(left)];

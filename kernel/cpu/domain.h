@@ -65,6 +65,6 @@ bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4
 /* One step; -EAGAIN: call again. */
 must_check int64_t domain_destroy(struct domain *domain);
 
-void domain_life(const struct domain *domain, uint32_t edge, struct keel_life *life);
+void domain_life(struct domain *domain, uint32_t edge, struct keel_life *life);
 
 #endif

@@ -81,7 +81,7 @@ void irqs_start(struct domain *domain)
     for (uint32_t i = 0; i < domain->irqs; i++) {
         if (domain->kind != KEEL_DOMAIN_MACHINE)
             continue;
-        arch_irq_back(domain, domain->irq[i], owners[domain->irq[i]].edge);
+        arch_irq_back(domain, domain->irq[i]);
         allow(domain, i);
     }
 }

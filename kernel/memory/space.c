@@ -546,6 +546,26 @@ static inline int64_t parts_find(const struct space *space, struct ipa ipa, uint
     return likely(part[0] && part[1] && bytes <= KEEL_PAGE_SIZE) ? 0 : -KEEL_EFAULT;
 }
 
+bool space_has(struct space *space, struct ipa ipa, bool write)
+{
+    uint64_t entry = 0;
+    uint32_t at;
+
+    lock_take(&space->lock);
+    if (ipa.v < SPACE_LIMIT && space->root.v)
+        entry = *walk(space, ipa, 0, &at);
+    lock_release(&space->lock);
+    return stage2_is_valid(entry) && (!write || (entry & STAGE2_S2AP_WRITE));
+}
+
+uint64_t space_pages(struct space *space)
+{
+    lock_take(&space->lock);
+    uint64_t pages = space->pages + space->pool.total;
+    lock_release(&space->lock);
+    return pages;
+}
+
 int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
 {
     uint64_t first = min(bytes, page_rest(from));

@@ -82,6 +82,12 @@ must_check int64_t space_donate(struct space *from, struct ipa from_ipa, struct 
 must_check int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
                                    void **address, uint64_t *bytes) REQUIRES(space->lock);
 
+/* Whether an access to the IPA is served by the tables: RAM, or a device's registers. */
+must_check bool space_has(struct space *space, struct ipa ipa, bool write);
+
+/* Pages that belong to the owner now, kernel pages included. */
+uint64_t space_pages(struct space *space);
+
 /* Copies between the kernel and a space: arguments of calls, at most a page. All (0), or -EFAULT
  * and nothing. */
 must_check int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes);

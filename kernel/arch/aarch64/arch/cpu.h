@@ -63,16 +63,6 @@ void arch_registers_write(struct vcpu *vcpu, const struct keel_registers *regist
 /* The service executes its call once more. */
 void arch_call_again(struct vcpu *vcpu);
 
-/* Virtual interrupts, for the calls of that name: -EINVAL where the arguments name none. */
-struct keel_irq_configure;
-struct keel_irq_state;
-bool arch_irq_configure_valid(const struct domain *domain, const struct keel_irq_configure *entry);
-must_check int64_t arch_irq_configure(struct domain *domain, const struct keel_irq_configure *entry);
-must_check int64_t arch_irq_control(struct domain *domain, uint64_t control);
-must_check int64_t arch_irq_raise(struct domain *domain, uint64_t intid, bool level);
-must_check int64_t arch_irq_read(struct domain *domain, uint64_t vcpu, uint64_t intid,
-                                 struct keel_irq_state *state);
-
 /* Sets the hardware's deadline, counter ticks. */
 void arch_timer_set(struct cpu *cpu, uint64_t deadline);
 

@@ -30,7 +30,10 @@ static inline void interrupt_spi_disable(uint32_t intid)
 }
 
 /* The machine's virtual interrupt of the same number ends the physical one. */
-void arch_irq_back(struct domain *domain, uint32_t intid, bool edge);
+static inline void arch_irq_back(struct domain *domain, uint32_t intid)
+{
+    vgic_back(domain, intid);
+}
 
 /* A machine's own device interrupted: the virtual interrupt of the same number. */
 static inline void arch_irq_virtual(struct domain *domain, uint32_t intid)

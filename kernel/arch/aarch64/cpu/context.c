@@ -107,7 +107,6 @@ static void controls_save(struct cpu *cpu)
     sysreg_write(cpacr_el1, CPACR_FPEN);
     sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
     sysreg_write(mdscr_el1, 0);
-    gic_virtual_off();
     isb();
     cpu->arch.neutral = true;
 }
@@ -122,7 +121,6 @@ static void controls_load(struct cpu *cpu, struct vcpu *vcpu)
     sysreg_write(cpacr_el1, el1->cpacr);
     sysreg_write(sctlr_el1, el1->sctlr);
     sysreg_write(tcr_el1, el1->tcr);
-    gic_virtual_on(&vcpu->arch.vgic, vcpu->domain->arch.vgic.control);
     cpu->arch.neutral = false;
 }
 
@@ -143,28 +141,16 @@ static void space_set(struct cpu *cpu, struct vcpu *vcpu, uint64_t hcr)
 
 /* EL1 state. */
 
-static void timer_fold(struct cpu *cpu, struct vcpu *vcpu)
+/* The virtual timer's line is looked at again as long as its physical interrupt is held (L6). */
+static void timer_fold(struct vcpu *vcpu)
 {
     uint64_t ctl = sysreg_read(cntv_ctl_el0);
 
-    (void)cpu;
     if ((ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS))
         return;
     vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
     gic_deactivate(KEEL_TIMER_VIRTUAL);
     vcpu->arch.timer_active = false;
-}
-
-void context_interrupts(struct cpu *cpu, struct vcpu *vcpu)
-{
-    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
-
-    if (vcpu->arch.timer_active)
-        timer_fold(cpu, vcpu);
-    gic_lrs_read(vgic);
-    vgic_fold(vcpu, gic_lrs());
-    vgic_fill(vcpu, gic_lrs());
-    gic_lrs_write(vgic, vcpu->domain->arch.vgic.control);
 }
 
 #define EL1_REGISTERS(DO)                                                                          \
@@ -203,11 +189,6 @@ void arch_unload(struct cpu *cpu)
         gic_deactivate(KEEL_TIMER_VIRTUAL);
         vcpu->arch.timer_active = false;
     }
-    gic_lrs_read(&vcpu->arch.vgic);
-    vgic_fold(vcpu, gic_lrs());
-    vgic_unload(vcpu, gic_lrs());
-    gic_lrs_write(&vcpu->arch.vgic, 0);
-    gic_virtual_off();
     gic_state_save(&vcpu->arch.gic);
     if (cpu->arch.fp == vcpu)
         fp_put_back(cpu);
@@ -230,7 +211,6 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
     sysreg_write(cntv_cval_el0, el1->cntv_cval);
     sysreg_write(cntv_ctl_el0, el1->cntv_ctl);
     gic_state_load(&vcpu->arch.gic);
-    __atomic_store_n(&vcpu->arch.vgic.dirty, true, __ATOMIC_RELAXED);
 }
 
 /* Entering. */
@@ -241,10 +221,12 @@ void arch_save(struct cpu *cpu, struct vcpu *vcpu)
         return;
     vcpu->registers.sp_el0 = sysreg_read(sp_el0);
     vcpu->registers.tpidr_el0 = sysreg_read(tpidr_el0);
-    if (!vcpu->user)
+    if (!vcpu->user) {
         vcpu->registers.tpidrro_el0 = sysreg_read(tpidrro_el0);
-    else if (unlikely(cpu->arch.fp == vcpu))
+        vgic_fold(vcpu);
+    } else if (unlikely(cpu->arch.fp == vcpu)) {
         fp_put_back(cpu);
+    }
     cpu->arch.context = NULL;
 }
 
@@ -311,8 +293,9 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
         install(cpu, vcpu);
     if (vcpu->user)
         return;
-    if (unlikely(__atomic_load_n(&vcpu->arch.vgic.dirty, __ATOMIC_RELAXED)))
-        context_interrupts(cpu, vcpu);
+    if (unlikely(vcpu->arch.timer_active))
+        timer_fold(vcpu);
+    vgic_fill(vcpu);
     if (unlikely(vcpu->abort || vcpu->undefined))
         inject_pending(vcpu);
 }

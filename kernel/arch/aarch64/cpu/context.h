@@ -13,9 +13,6 @@ void context_init_cpu(struct cpu *cpu);
 /* The vCPU has used FP/SIMD and trapped: it gets the registers. False if it may not have them. */
 bool context_fp_used(struct cpu *cpu, struct vcpu *vcpu);
 
-/* Brings the loaded machine's list registers and virtual timer up to date, in both directions. */
-void context_interrupts(struct cpu *cpu, struct vcpu *vcpu);
-
 void fp_save(struct arch_fp *fp);
 void fp_load(const struct arch_fp *fp);
 

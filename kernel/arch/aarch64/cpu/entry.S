@@ -4,7 +4,7 @@
  * there at once, and the kernel's stack is empty whenever a domain runs.
  */
 #include "arch/offsets.h"
-#include <keel/aarch64/boot.h>
+#include <keel/arch/boot.h>
 
 /* The image's first page: every CPU comes here, MMU off, x0 = its struct keel_cpu_entry. */
     .section .head.text, "ax"

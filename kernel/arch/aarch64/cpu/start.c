@@ -10,7 +10,7 @@
 #include "cpu/trap.h"
 #include "cpu/vcpu.h"
 #include "main.h"
-#include "memory/vmid.h"
+#include "memory/stage2.h"
 
 _Static_assert(offsetof(struct vcpu, registers.x) == 0, "entry.S");
 _Static_assert(offsetof(struct vcpu, registers.pc) == 248, "entry.S");
@@ -50,62 +50,6 @@ void arch_timer_set(struct cpu *cpu, uint64_t deadline)
     sysreg_write(cnthp_ctl_el2, CNT_ENABLE);
 }
 
-/* Virtual interrupts, as the calls name them. */
-
-static bool intid_valid(const struct domain *domain, uint64_t vcpu, uint64_t intid)
-{
-    if (domain->kind != KEEL_DOMAIN_MACHINE || !domain_exists(domain))
-        return false;
-    return intid < VGIC_PRIVATE ? vcpu < domain->vcpus
-                                : intid < VGIC_PRIVATE + domain->arch.vgic.spis;
-}
-
-bool arch_irq_configure_valid(const struct domain *domain, const struct keel_irq_configure *entry)
-{
-    uint32_t last = entry->intid + entry->count - 1u;
-
-    if (entry->count < 1 || entry->count > 32 || entry->reserved || entry->reserved2 ||
-        entry->field >= KEEL_IRQ_FIELDS)
-        return false;
-    if (!intid_valid(domain, entry->vcpu, entry->intid) ||
-        !intid_valid(domain, entry->vcpu, last) ||
-        (entry->intid < VGIC_PRIVATE && last >= VGIC_PRIVATE))
-        return false;
-    if (entry->field == KEEL_IRQ_TARGET)
-        return entry->intid >= VGIC_PRIVATE && entry->value < domain->vcpus;
-    return entry->field == KEEL_IRQ_PRIORITY || entry->value <= 1;
-}
-
-int64_t arch_irq_configure(struct domain *domain, const struct keel_irq_configure *entry)
-{
-    return vgic_configure(domain, entry);
-}
-
-int64_t arch_irq_control(struct domain *domain, uint64_t control)
-{
-    if (domain->kind != KEEL_DOMAIN_MACHINE ||
-        control & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED))
-        return -KEEL_EINVAL;
-    vgic_control(domain, (uint32_t)control);
-    return 0;
-}
-
-int64_t arch_irq_raise(struct domain *domain, uint64_t intid, bool level)
-{
-    if (intid < VGIC_PRIVATE || !intid_valid(domain, 0, intid))
-        return -KEEL_EINVAL;
-    vgic_raise(domain, (uint32_t)intid, level);
-    return 0;
-}
-
-int64_t arch_irq_read(struct domain *domain, uint64_t vcpu, uint64_t intid,
-                      struct keel_irq_state *state)
-{
-    if (!intid_valid(domain, vcpu, intid))
-        return -KEEL_EINVAL;
-    return vgic_read(domain, (uint32_t)vcpu, (uint32_t)intid, state);
-}
-
 void arch_domain_init(struct domain *domain, uint32_t spis)
 {
     if (domain->kind == KEEL_DOMAIN_MACHINE)
@@ -121,7 +65,6 @@ void arch_init(const struct keel_boot *boot)
     interrupt_timer = boot->irq_timer_hyp;
     interrupt_maintenance = boot->irq_maintenance;
     CHECK(boot->irq_timer_virtual == KEEL_TIMER_VIRTUAL);
-    vmid_init();
     gic_init(boot);
 }
 

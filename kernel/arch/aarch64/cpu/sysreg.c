@@ -93,6 +93,8 @@ static uint64_t identification(uint32_t encoding)
 }
 
 #define ICC_SGI1R_EL1 SYSREG(3u, 0u, 12u, 11u, 5u)
+#define ICC_SGI0R_EL1 SYSREG(3u, 0u, 12u, 11u, 7u)
+#define ICC_DIR_EL1 SYSREG(3u, 0u, 12u, 11u, 1u)
 #define ACTLR_EL1 SYSREG(3u, 0u, 1u, 0u, 1u)
 #define OSLSR_EL1 SYSREG(2u, 0u, 1u, 1u, 4u)
 #define OSLSR_OSLM 0x8u /* the OS lock is there, and not taken */
@@ -105,9 +107,20 @@ bool sysreg_access(struct vcpu *vcpu, uint64_t esr)
     uint32_t rt = ISS_RT(iss);
     uint64_t value = 0;
 
-    if (encoding == ICC_SGI1R_EL1 && !(iss & ISS_READ)) {
-        vgic_sgi(vcpu, rt == 31 ? 0 : vcpu->registers.x[rt]);
-        return true;
+    if (!(iss & ISS_READ)) {
+        uint64_t written = rt == 31 ? 0 : vcpu->registers.x[rt];
+
+        switch (encoding) {
+        case ICC_SGI1R_EL1:
+        case ICC_SGI0R_EL1:
+            vgic_sgi(vcpu, written, encoding == ICC_SGI1R_EL1);
+            return true;
+        case ICC_DIR_EL1:
+            vgic_deactivate(vcpu, written & 0xffffff);
+            return true;
+        default:
+            break;
+        }
     }
     if ((encoding & ~SYSREG(0u, 0u, 0u, 15u, 7u)) == SYSREG(3u, 0u, 0u, 0u, 0u)) {
         if (!(iss & ISS_READ))

@@ -70,12 +70,9 @@ static void machine_wfx(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
         dispatch_yield(cpu);
         return;
     }
-    context_interrupts(cpu, vcpu);
-    if (vgic_pending(vcpu))
-        return;
     vcpu_leave(cpu, vcpu, VCPU_WAITING);
-    /* One came before the state was seen: whoever raised it did not wake it (L3). */
-    if (unlikely(vgic_pending(vcpu)) &&
+    /* One was there, or came before the state was seen by whoever raised it (L3). */
+    if (vgic_pending(vcpu) &&
         __atomic_compare_exchange_n(&vcpu->state, &waiting, VCPU_RUNNING, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED))
         cpu->current = vcpu;
@@ -281,8 +278,8 @@ void interrupts_take(struct cpu *cpu)
             take_timer(cpu);
             gic_deactivate(intid);
         } else if (intid == interrupt_maintenance) {
-            if (cpu->arch.loaded && !cpu->arch.neutral)
-                context_interrupts(cpu, cpu->arch.loaded);
+            if (cpu->current && !cpu->current->user)
+                vgic_fold(cpu->current);
             gic_deactivate(intid);
         } else {
             irq_deliver(intid);
