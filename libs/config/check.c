@@ -268,30 +268,37 @@ static void count_spis(struct config *config, uint16_t id)
                 raise_spis(guest, config->domain[other].rights[i].irq_hi);
 }
 
-/* What the devices service of a guest is told, before its configured arguments. */
+static void add_arg(char *args, uint32_t *bytes, uint32_t *n, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void add_arg(char *args, uint32_t *bytes, uint32_t *n, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    *bytes += (uint32_t)vsnprintf(args + *bytes, CONFIG_ARGS_MAX - *bytes, format, arguments) + 1;
+    va_end(arguments);
+    *n += 1;
+}
+
+/* What the devices service of a guest is told, before its configured arguments: those take at most
+ * half of the room. */
 static void emulation_args(struct config *config, struct config_domain *emulation)
 {
     const struct config_domain *guest = &config->domain[emulation->pair];
     char args[CONFIG_ARGS_MAX];
-    size_t used = 0;
-    const struct {
-        const char *name;
-        uint32_t value;
-    } derived[] = {
-        {"vcpus", guest->vcpus},
-        {"spis", guest->spis},
-        {"uart", !config_has_device_at(guest, KEEL_MACHINE_UART, KEEL_MACHINE_UART_SIZE)},
-        {"rtc", !config_has_device_at(guest, KEEL_MACHINE_RTC, KEEL_MACHINE_RTC_SIZE)},
-    };
+    uint32_t bytes = 0, n = 0;
 
-    used += (size_t)snprintf(args, sizeof args, "guest=%s", guest->name) + 1;
-    for (size_t i = 0; i < sizeof derived / sizeof derived[0]; i++)
-        used += (size_t)snprintf(args + used, sizeof args - used, "%s=%u", derived[i].name,
-                                 derived[i].value) +
-                1;
-    memcpy(args + used, emulation->args, emulation->args_bytes);
-    emulation->args_bytes += (uint32_t)used;
-    emulation->nargs += 1 + sizeof derived / sizeof derived[0];
+    add_arg(args, &bytes, &n, "guest=%s", guest->name);
+    add_arg(args, &bytes, &n, "vcpus=%u", guest->vcpus);
+    add_arg(args, &bytes, &n, "spis=%u", guest->spis);
+    if (config_has_device_at(guest, KEEL_MACHINE_UART, KEEL_MACHINE_UART_SIZE))
+        add_arg(args, &bytes, &n, "uart=off");
+    if (config_has_device_at(guest, KEEL_MACHINE_RTC, KEEL_MACHINE_RTC_SIZE))
+        add_arg(args, &bytes, &n, "rtc=off");
+    memcpy(args + bytes, emulation->args, emulation->args_bytes);
+    emulation->args_bytes += bytes;
+    emulation->nargs += n;
     memcpy(emulation->args, args, emulation->args_bytes);
 }
 

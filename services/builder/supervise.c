@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deaths, restarts and requests (see supervise.h). */
+#include "supervise.h"
+
+#include "begin.h"
+#include "build.h"
+
+#include <keel/calls.h>
+#include <keel/supervisor.h>
+#include <runtime/clock.h>
+#include <runtime/loop.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REQUEST_RING_BYTES 4000u
+#define BACKOFF_FACTOR_MAX 1000u
+#define POWER_OFF_MS       50u /* after the last words: the console gets time to write them */
+
+/* What the supervisor wants of a domain. */
+enum wish {
+    WISH_OFF,   /* not started, or stopped for good */
+    WISH_RUN,   /* runs, or will again as soon as it may */
+    WISH_AGAIN, /* was asked to end and to start again: no matter how it ends */
+};
+
+static struct {
+    enum wish wish;
+    uint32_t reason;         /* of the last death: enum keel_stop_reason */
+    uint32_t restarts;       /* after deaths, since boot */
+    struct loop_timer timer; /* backing off before a start */
+} life[KEEL_DOMAINS_MAX];
+
+static bool guests_ran; /* there has been a guest: the machine goes off with the last one */
+static struct loop_timer off_timer;
+
+static const struct config_domain *domain_of(uint16_t id)
+{
+    return &builder_system.config.domain[id];
+}
+
+static keel_peer peer_of(uint16_t id)
+{
+    return KEEL_PEER(id, builder_system.incarnation[id]);
+}
+
+/* The machine goes off, or is reset. */
+
+static void off_now(void *context)
+{
+    (void)context;
+    for (;;)
+        keel_system_off(0);
+}
+
+static void reset_now(void *context)
+{
+    (void)context;
+    for (;;)
+        keel_system_off(1);
+}
+
+static void machine_ends(const char *why, loop_handler *how)
+{
+    if (off_timer.deadline != 0)
+        return;
+    printf("builder: %s\n", why);
+    fflush(stdout);
+    loop_timer_set(&off_timer, clock_after_ms(POWER_OFF_MS), how, NULL);
+}
+
+static void off_with_last_guest(void)
+{
+    if (!guests_ran)
+        return;
+    for (uint16_t id = 1; id < builder_system.config.ndomains; id++)
+        if (domain_of(id)->kind == CONFIG_GUEST && life[id].wish != WISH_OFF)
+            return;
+    machine_ends("the last guest is off, and so is the machine", off_now);
+}
+
+/* Starting. */
+
+void supervise_started(uint16_t id)
+{
+    life[id].wish = WISH_RUN;
+    if (domain_of(id)->kind == CONFIG_GUEST)
+        guests_ran = true;
+}
+
+static void give_up(uint16_t id)
+{
+    static const char *const then_names[] = {"stays off", "the machine goes off",
+                                             "the machine is reset"};
+    enum config_then then = domain_of(id)->restart.then;
+    uint16_t guest = domain_of(id)->pair;
+    char text[128];
+
+    life[id].wish = WISH_OFF;
+    snprintf(text, sizeof text, "%s is not started again: %s", domain_of(id)->name,
+             then_names[then]);
+    if (then != CONFIG_THEN_STOP) {
+        machine_ends(text, then == CONFIG_THEN_HALT ? off_now : reset_now);
+        return;
+    }
+    printf("builder: %s\n", text);
+    /* Nobody would ever answer that guest's exits. */
+    if (domain_of(id)->kind == CONFIG_EMULATION) {
+        life[guest].wish = WISH_OFF;
+        (void)keel_domain_stop(peer_of(guest), KEEL_STOP_KILLED, KEEL_DOMAIN_BUILDER);
+    }
+    off_with_last_guest();
+}
+
+/* Begins a new life. What cannot be built stays off. */
+static void start(uint16_t id)
+{
+    bool first = builder_system.incarnation[id] == 0;
+
+    loop_timer_stop(&life[id].timer);
+    if ((first || build_destroy(id)) && build_create(id) && build_fill(id) && build_run(id))
+        supervise_started(id);
+    else
+        give_up(id);
+}
+
+static void start_later(void *context)
+{
+    start((uint16_t)(uintptr_t)context);
+}
+
+/* A guest needs its devices service first. */
+static void start_pair(uint16_t id)
+{
+    uint16_t pair = domain_of(id)->pair;
+
+    if (domain_of(id)->kind == CONFIG_GUEST && life[pair].wish == WISH_OFF)
+        start(pair);
+    start(id);
+}
+
+/* Deaths. */
+
+static const char *reason_text(const struct keel_life *ended, char *text, size_t size)
+{
+    const unsigned long long d0 = ended->detail[0], d1 = ended->detail[1], d2 = ended->detail[2];
+
+    switch (ended->reason) {
+    case KEEL_STOP_EXIT:
+        snprintf(text, size, "exited with status %llu", d0);
+        break;
+    case KEEL_STOP_FAULT:
+        snprintf(text, size, "faulted: pc 0x%llx, ESR 0x%llx, address 0x%llx, x30 0x%llx", d0, d1,
+                 d2, (unsigned long long)ended->detail[3]);
+        break;
+    case KEEL_STOP_OFF:
+        snprintf(text, size, "powered off");
+        break;
+    case KEEL_STOP_RESET:
+        snprintf(text, size, "resets");
+        break;
+    case KEEL_STOP_KILLED:
+        snprintf(text, size, "was stopped");
+        break;
+    case KEEL_STOP_PANIC:
+        snprintf(text, size, "panicked (0x%llx)", d0);
+        break;
+    default:
+        snprintf(text, size, "ended for reason %u", ended->reason);
+        break;
+    }
+    return text;
+}
+
+static void restart_after_death(uint16_t id)
+{
+    const struct config_restart *restart = &domain_of(id)->restart;
+    uint32_t backoff = restart->backoff_ms, factor = 1;
+
+    if (life[id].restarts >= restart->limit) {
+        give_up(id);
+        return;
+    }
+    for (uint32_t i = 0; i < life[id].restarts && factor < BACKOFF_FACTOR_MAX; i++)
+        factor *= 2;
+    life[id].restarts++;
+    if (backoff == 0)
+        start(id);
+    else
+        loop_timer_set(&life[id].timer, clock_after_ms((uint64_t)backoff * factor), start_later,
+                       (void *)(uintptr_t)id);
+}
+
+static void ended(uint16_t id, const struct keel_life *message)
+{
+    char text[160];
+
+    life[id].reason = message->reason;
+    printf("builder: %s %s\n", domain_of(id)->name, reason_text(message, text, sizeof text));
+    if (life[id].wish == WISH_AGAIN ||
+        (life[id].wish == WISH_RUN && message->reason == KEEL_STOP_RESET)) {
+        start(id);
+    } else if (life[id].wish == WISH_RUN && message->reason != KEEL_STOP_OFF) {
+        restart_after_death(id);
+    } else {
+        life[id].wish = WISH_OFF;
+        if (!build_destroy(id))
+            return;
+        off_with_last_guest();
+    }
+}
+
+/* Edge n leads to domain n; a message about an earlier life is old news. */
+static void on_life(void *context, const struct keel_life *message)
+{
+    uint32_t id = KEEL_PEER_EDGE(message->peer);
+
+    (void)context;
+    if (id == 0 || id >= builder_system.config.ndomains ||
+        KEEL_PEER_INCARNATION(message->peer) != builder_system.incarnation[id] ||
+        message->state != KEEL_DOMAIN_STOPPED)
+        return;
+    ended((uint16_t)id, message);
+}
+
+/* Messages were lost: looks at every domain itself. */
+static void on_lost(void *context)
+{
+    (void)context;
+    for (uint16_t id = 1; id < builder_system.config.ndomains; id++) {
+        struct keel_life now;
+
+        if (keel_domain_info(peer_of(id), &now) == 0 && now.state == KEEL_DOMAIN_STOPPED &&
+            life[id].wish != WISH_OFF && life[id].timer.deadline == 0)
+            ended(id, &now);
+    }
+}
+
+/* Requests. */
+
+static void describe(uint16_t id, struct keel_supervisor_entry *entry)
+{
+    struct keel_life now = {.state = KEEL_DOMAIN_ABSENT};
+
+    (void)keel_domain_info(peer_of(id), &now);
+    *entry = (struct keel_supervisor_entry){
+        .domain = id,
+        .kind = domain_of(id)->kind == CONFIG_GUEST ? KEEL_DOMAIN_MACHINE : KEEL_DOMAIN_USER,
+        .state = (uint8_t)now.state,
+        .incarnation = builder_system.incarnation[id],
+        .reason = life[id].reason,
+        .restarts = life[id].restarts,
+        .pages = now.pages,
+    };
+    memcpy(entry->name, domain_of(id)->name, sizeof entry->name);
+}
+
+static int stop_asked(uint16_t id, enum wish wish)
+{
+    life[id].wish = wish;
+    loop_timer_stop(&life[id].timer);
+    return (int)keel_domain_stop(peer_of(id), KEEL_STOP_KILLED, KEEL_DOMAIN_BUILDER);
+}
+
+/* EBUSY: it does not run, so no message about its end will come. */
+static int restart_asked(uint16_t id)
+{
+    int status = stop_asked(id, WISH_AGAIN);
+
+    if (status == -KEEL_EBUSY || status == -KEEL_ESTALE) {
+        start_pair(id);
+        status = life[id].wish == WISH_RUN ? 0 : -KEEL_EIO;
+    }
+    return status;
+}
+
+static int serve(uint32_t op, uint32_t domain)
+{
+    if (op == KEEL_SUPERVISOR_LIST)
+        return 0;
+    if (op == KEEL_SUPERVISOR_OFF) {
+        machine_ends("switched off on request", off_now);
+        return 0;
+    }
+    if (op != KEEL_SUPERVISOR_STOP && op != KEEL_SUPERVISOR_RESTART)
+        return -KEEL_ENOSYS;
+    if (domain == 0 || domain >= builder_system.config.ndomains)
+        return -KEEL_ENOENT;
+    if (op == KEEL_SUPERVISOR_RESTART)
+        return restart_asked((uint16_t)domain);
+
+    int status = stop_asked((uint16_t)domain, WISH_OFF);
+    off_with_last_guest();
+    return status;
+}
+
+/* One request; the answer is sent once: an asker without room for it asks again. */
+static bool on_request(void *context, const struct argo_message *message)
+{
+    static struct {
+        struct keel_supervisor_answer answer;
+        struct keel_supervisor_entry entry[KEEL_DOMAINS_MAX];
+    } reply;
+    struct keel_supervisor_request request;
+    const struct keel_argo_addr to = {.aport = KEEL_PORT_CONTROL,
+                                      .domain_id = message->source.domain_id};
+
+    (void)context;
+    if (!argo_message_take(message, &request))
+        return true;
+    reply.answer = (struct keel_supervisor_answer){
+        .tag = request.tag,
+        .status = serve(message->type, request.domain),
+    };
+    if (message->type == KEEL_SUPERVISOR_LIST) {
+        reply.answer.nentries = builder_system.config.ndomains - 1;
+        for (uint16_t id = 1; id < builder_system.config.ndomains; id++)
+            describe(id, &reply.entry[id - 1]);
+    }
+
+    int status = argo_send(KEEL_PORT_SUPERVISOR, to, message->type, &reply,
+                           sizeof reply.answer + reply.answer.nentries * sizeof reply.entry[0]);
+    if (status < 0)
+        printf("builder: domain %u does not take its answer: %s\n", to.domain_id,
+               strerror(-status));
+    return true;
+}
+
+bool supervise_begin(void)
+{
+    loop_life(on_life, NULL);
+    loop_lost(on_lost, NULL);
+    if (loop_begin() < 0 || loop_port(KEEL_PORT_SUPERVISOR, KEEL_DOMAIN_ANY, REQUEST_RING_BYTES,
+                                      on_request, NULL) < 0) {
+        printf("builder: the kernel gives the supervisor no rings\n");
+        return false;
+    }
+    return true;
+}
+
+void supervise_run(void)
+{
+    uint64_t events = LOOP_FIRST;
+
+    for (;;)
+        events = loop_turn(events);
+}
