@@ -11,13 +11,19 @@
 #include <runtime/events.h>
 #include <stdlib.h>
 
-/* Two pages, and a multiple of what an exit takes, so that none wraps around the end. */
-#define KERNEL_RING_PAGES 2u
-#define EXIT_SLOTS        (sizeof(struct keel_argo_message_header) + sizeof(struct keel_exit))
-#define KERNEL_RING_LEN   ((uint32_t)(ARGO_RING_LEN(KERNEL_RING_PAGES) / EXIT_SLOTS * EXIT_SLOTS))
 #define MESSAGES_PER_TURN 32 /* of one ring, before exits and timers are looked at again */
 #define TIMERS_PER_TURN   16
 #define INTERRUPT_BITS    32u
+
+/* An exit in the kernel ring, whose length is a multiple of it, so that few wrap around the end. */
+struct exit_message {
+    struct keel_argo_message_header header;
+    struct keel_exit exit;
+};
+#define KERNEL_RING_PAGES 2u
+#define KERNEL_RING_LEN                                                          \
+    ((uint32_t)(ARGO_RING_LEN(KERNEL_RING_PAGES) / sizeof(struct exit_message) * \
+                sizeof(struct exit_message)))
 
 struct port {
     struct argo_ring ring;
@@ -243,24 +249,6 @@ static __attribute__((noinline)) void others_serve(uint64_t events)
         timers_run();
 }
 
-/* A message of the kernel that is not an exit. */
-static __attribute__((noinline)) void notice_serve(const struct argo_message *message)
-{
-    struct keel_life life;
-    if (message->type == KEEL_MESSAGE_LIFE && loop.life != NULL &&
-        argo_message_take(message, &life))
-        loop.life(loop.life_context, &life);
-    else if (message->type == KEEL_MESSAGE_PLAN && loop.plan != NULL)
-        (void)loop.plan(loop.plan_context, message);
-}
-
-/* An exit that wraps around the end of the ring. */
-static __attribute__((noinline)) const struct keel_exit *exit_copy(const struct argo_message *from)
-{
-    static struct keel_exit exit;
-    return argo_message_take(from, &exit) ? &exit : NULL;
-}
-
 struct answer {
     bool due; /* whether there is one */
     keel_peer peer;
@@ -274,29 +262,54 @@ static inline void answer_send(struct answer answer)
         keel_reply(answer.peer, answer.seq, answer.reply.action, answer.reply.value);
 }
 
-/* The kernel ring, until it is empty; each answer but the last is sent. */
+/* Whatever the kernel says that is not an exit, and an exit that wraps around the end of the ring.
+ * False: nothing that could be read. */
+static __attribute__((noinline)) bool notice_serve(void)
+{
+    struct argo_message message;
+    struct keel_life life;
+    struct keel_exit exit;
+    if (!argo_ring_next(&loop.kernel, &message))
+        return false;
+    if (message.type == KEEL_MESSAGE_EXIT && argo_message_take(&message, &exit)) {
+        struct loop_reply reply = loop.exit(loop.exit_context, &exit);
+        answer_send((struct answer){reply.action != LOOP_LATER, exit.peer, exit.seq, reply});
+    } else if (message.type == KEEL_MESSAGE_LIFE && loop.life != NULL &&
+               argo_message_take(&message, &life)) {
+        loop.life(loop.life_context, &life);
+    } else if (message.type == KEEL_MESSAGE_PLAN && loop.plan != NULL) {
+        (void)loop.plan(loop.plan_context, &message);
+    }
+    argo_ring_consume(&loop.kernel, &message);
+    return true;
+}
+
+/* The kernel ring, until it is empty; each answer but the last is sent. An exit is handled where it
+ * lies: only the kernel writes to this ring, and not there before rx_ptr is moved. */
 static inline __attribute__((always_inline)) struct answer kernel_serve(void)
 {
+    struct keel_argo_ring *ring = loop.kernel.shared;
     struct answer answer = {.due = false};
-    struct argo_message message;
-    while (argo_ring_next(&loop.kernel, &message)) {
-        if (message.type != KEEL_MESSAGE_EXIT) {
-            notice_serve(&message);
-            argo_ring_consume(&loop.kernel, &message);
-            continue;
-        }
-        const struct keel_exit *exit = argo_message_view(&message, sizeof(*exit));
-        if (exit == NULL)
-            exit = exit_copy(&message);
+    uint32_t rx;
+    while ((rx = loop.kernel.rx) != __atomic_load_n(&ring->tx_ptr, __ATOMIC_ACQUIRE)) {
+        const struct exit_message *message = (const void *)&ring->ring[rx];
         answer_send(answer);
         answer.due = false;
-        if (exit != NULL) {
-            answer.peer = exit->peer;
-            answer.seq = exit->seq;
-            answer.reply = loop.exit(loop.exit_context, exit);
-            answer.due = answer.reply.action != LOOP_LATER;
+        if (__builtin_expect(rx > KERNEL_RING_LEN - sizeof(*message) ||
+                                 message->header.message_type != KEEL_MESSAGE_EXIT ||
+                                 message->header.len != sizeof(*message),
+                             false)) {
+            if (!notice_serve())
+                break;
+            continue;
         }
-        argo_ring_consume(&loop.kernel, &message);
+        answer.peer = message->exit.peer;
+        answer.seq = message->exit.seq;
+        answer.reply = loop.exit(loop.exit_context, &message->exit);
+        answer.due = answer.reply.action != LOOP_LATER;
+        rx += (uint32_t)sizeof(*message);
+        loop.kernel.rx = rx == KERNEL_RING_LEN ? 0 : rx;
+        __atomic_store_n(&ring->rx_ptr, loop.kernel.rx, __ATOMIC_RELEASE);
     }
     return answer;
 }
