@@ -6,7 +6,7 @@
  */
 #include "console.h"
 #include "cpio.h"
-#include "elf.h"
+#include "elf64.h"
 #include "head.h"
 #include "memory_map.h"
 #include "page_table.h"

@@ -24,6 +24,9 @@ loader_error platform_size(const void *fdt, size_t *bytes)
 
 loader_error platform_check(const void *fdt, size_t bytes)
 {
+    /* DTSpec 5.6; libfdt relies on it. */
+    if (fdt_off_mem_rsvmap(fdt) % 8 != 0 || fdt_off_dt_struct(fdt) % 4 != 0)
+        return "its blocks are not aligned";
     return fdt_check_full(fdt, bytes) == 0 ? NULL : "its structure is broken";
 }
 
@@ -196,14 +199,12 @@ loader_error platform_psci(const void *fdt, struct keel_boot *boot)
     return NULL;
 }
 
-/* The affinity of a node below /cpus, or false if it is no usable CPU. */
+/* The affinity of a CPU's node; false if its reg is no affinity. */
 static bool cpu_read(const void *fdt, int node, int cells, uint64_t *mpidr)
 {
     int length;
     const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
 
-    if (!string_is(fdt, node, "device_type", "cpu") || !is_available(fdt, node))
-        return false;
     if (!reg || length != cells * (int)sizeof(*reg))
         return false;
     *mpidr = cells_read(reg, cells);
@@ -235,8 +236,10 @@ loader_error platform_cpus(const void *fdt, uint64_t boot_mpidr, struct keel_boo
     {
         uint64_t mpidr;
 
-        if (!cpu_read(fdt, node, cells, &mpidr))
+        if (!string_is(fdt, node, "device_type", "cpu") || !is_available(fdt, node))
             continue;
+        if (!cpu_read(fdt, node, cells, &mpidr))
+            return "the reg of a CPU is unusable";
         if (mpidr == boot->cpu_mpidr[0]) {
             if (found)
                 return "two CPUs have the same reg";

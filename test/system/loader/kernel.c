@@ -154,7 +154,8 @@ static int identity_good(void)
             if (!(translate_read(extent->pa) & 1) || !(translate_read(last) & 1))
                 return 0;
         } else if (!readable(extent->pa, extent->pa) || !readable(last, last) ||
-                   (extent->kind != KEEL_EXTENT_KERNEL && !(writable(extent->pa) && writable(last)))) {
+                   (extent->kind != KEEL_EXTENT_KERNEL &&
+                    !(writable(extent->pa) && writable(last)))) {
             return 0;
         }
     }
@@ -220,7 +221,8 @@ static int builder_good(void)
         if (extent->perm & KEEL_PERM_EXEC) {
             found = 1;
             for (unsigned int j = 0; j < sizeof(expected); j++)
-                found &= data[boot_page->builder_entry - extent->va + 4 + j] == (uint8_t)expected[j];
+                found &=
+                    data[boot_page->builder_entry - extent->va + 4 + j] == (uint8_t)expected[j];
         }
         if (extent->va == KEEL_BUILDER_STACK_VA) {
             for (uint64_t j = 0; j < KEEL_BUILDER_STACK_BYTES; j++)

@@ -56,6 +56,7 @@ def qemu_command(args, folder):
                '-serial', 'stdio', '-no-reboot']
     if args.cpu:
         command += ['-cpu', args.cpu]
+    tree = platform_tree(args, command, folder)
     bundle = BUNDLES[args.bundle](pathlib.Path(args.builder).read_bytes())
     if bundle:
         (folder / 'bundle').write_bytes(bundle)
@@ -63,39 +64,32 @@ def qemu_command(args, folder):
             command += ['-device', f'loader,file={folder}/bundle,addr={args.initrd_at},force-raw=on']
         else:
             command += ['-initrd', str(folder / 'bundle')]
-    tree = platform_tree(args, command, folder, len(bundle or b''))
     if tree:
-        command += ['-dtb', str(tree)]
+        start = int(args.initrd_at or '0', 0)
+        tree = tree.replace('INITRD_START', f'{start:#x}')
+        tree = tree.replace('INITRD_END', f'{start + len(bundle or b""):#x}')
+        subprocess.run(['dtc', '-q', '-I', 'dts', '-O', 'dtb', '-o', str(folder / 'tree')],
+                       input=tree, text=True, check=True)
+        command += ['-dtb', str(folder / 'tree')]
     return command + ['-kernel', args.image]
 
 
-def platform_tree(args, command, folder, bundle_bytes):
-    """A device tree blob other than QEMU's, if the test wants one."""
-    if not args.tree and not args.change:
-        return None
-    source = folder / 'tree.dts'
+def platform_tree(args, command, folder):
+    """The source of a device tree other than QEMU's, if the test wants one."""
     if args.tree:
-        source.write_text(pathlib.Path(args.tree).read_text())
-    else:
-        dump = folder / 'dump.dtb'
-        subprocess.run(command[:2] + [f'{args.machine},dumpdtb={dump}'] + command[3:],
-                       check=True, stdout=subprocess.DEVNULL)
-        text = subprocess.run(['dtc', '-q', '-I', 'dtb', '-O', 'dts', str(dump)], check=True,
-                              capture_output=True, text=True).stdout
-        change = pathlib.Path(args.change).read_text()
-        if args.initrd_at:
-            start = int(args.initrd_at, 0)
-            change = change.replace('INITRD_START', f'0x{start:x}')
-            change = change.replace('INITRD_END', f'0x{start + bundle_bytes:x}')
-        # Reservations come before the root node.
-        reservations = re.findall(r'^/memreserve/.*$', change, re.M)
-        change = re.sub(r'^/memreserve/.*$', '', change, flags=re.M)
-        text = text.replace('/dts-v1/;', '\n'.join(['/dts-v1/;'] + reservations), 1)
-        source.write_text(text + change)
-    blob = folder / 'tree.dtb'
-    subprocess.run(['dtc', '-q', '-I', 'dts', '-O', 'dtb', '-o', str(blob), str(source)],
-                   check=True)
-    return blob
+        return pathlib.Path(args.tree).read_text()
+    if not args.change:
+        return None
+    dump = folder / 'dump'
+    subprocess.run([*command, '-M', f'dumpdtb={dump}'], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    tree = subprocess.run(['dtc', '-q', '-I', 'dtb', '-O', 'dts', str(dump)], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    # Reservations come before the root node.
+    change = pathlib.Path(args.change).read_text()
+    reservations = re.findall(r'^/memreserve/.*$', change, re.M)
+    change = re.sub(r'^/memreserve/.*$', '', change, flags=re.M)
+    return tree.replace('/dts-v1/;', '\n'.join(['/dts-v1/;'] + reservations), 1) + change
 
 
 def main():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks a static AArch64 ELF64 program in memory and lists what is to be loaded of it. */
-#ifndef LOADER_ELF_H
-#define LOADER_ELF_H
+#ifndef LOADER_ELF64_H
+#define LOADER_ELF64_H
 
 #include "error.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The builder's format: a static AArch64 ELF64 executable. Reads its image bytewise: no alignment.
  */
-#include "elf.h"
+#include "elf64.h"
 
 #include <keel/boot.h>
 #include <string.h>
