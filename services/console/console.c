@@ -28,7 +28,7 @@ static struct mux mux;
 static struct pl011 uart;
 static struct loop_timer tick_timer, retry_timer;
 static const struct keel_connection *supervisor;
-static const struct keel_connection *input_way[MUX_CONSOLES_MAX]; /* NULL: takes no input */
+static const struct keel_connection *input_way[MUX_CONSOLES_MAX]; /* of those that take input */
 static struct {
     enum mux_action action;
     int console;
@@ -68,12 +68,22 @@ static void uart_write(void)
 /* Sends a console its input. What it does not take now waits for space there, or for the timer. */
 static bool input_send(int console)
 {
+    static bool told[MUX_CONSOLES_MAX];
     uint8_t bytes[KEEL_CONSOLE_BYTES_MAX];
+    char text[KEEL_NAME_MAX + 64];
     size_t n;
     while ((n = mux_input_peek(&mux, console, bytes, sizeof(bytes))) > 0) {
-        if (input_way[console] == NULL ||
-            argo_send_to(input_way[console], KEEL_PORT_CONSOLE, KEEL_CONSOLE_INPUT, bytes, n) < 0)
+        int status =
+            argo_send_to(input_way[console], KEEL_PORT_CONSOLE, KEEL_CONSOLE_INPUT, bytes, n);
+        if (status < 0 && status != -EAGAIN && status != -EBUSY && !told[console]) {
+            told[console] = true;
+            snprintf(text, sizeof(text), "%s does not listen (%s): keys wait\n",
+                     mux.console[console].name, strerror(-status));
+            mux_print(&mux, text);
+        }
+        if (status < 0)
             return false;
+        told[console] = false;
         mux_input_taken(&mux, console, n);
     }
     return true;
