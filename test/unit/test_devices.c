@@ -450,7 +450,7 @@ END_TEST
 START_TEST(survives_any_exit)
 {
     srand(1);
-    for (unsigned i = 0; i < 300000; i++) {
+    for (unsigned i = 0; i < 100000; i++) {
         static const uint64_t base[] = {UART, KEEL_MACHINE_RTC, KEEL_MACHINE_GICD,
                                         KEEL_MACHINE_GICR};
         uint64_t value = (uint64_t)rand() << 33 ^ (uint64_t)rand() << 11 ^ (uint64_t)rand();
