@@ -22,6 +22,8 @@ _Static_assert(sizeof(struct image_header) == 64, "size of an Image header");
 #define IMAGE_MAGIC      0x644d5241u /* "ARM\x64" */
 #define IMAGE_BIG_ENDIAN 1u
 
+#define RAW_OFFSET 0x80000ull /* where a raw kernel begins: as with QEMU and U-Boot */
+
 static const char *add(struct guest_image *image, uint64_t ipa, const uint8_t *data, uint64_t bytes)
 {
     if (image->npieces == GUEST_PIECES_MAX)
@@ -87,10 +89,10 @@ static const char *add_kernel(struct guest_image *image, uint64_t memory,
         return "it is compressed, expected an Image, an ELF file or raw code";
     if (kernel->bytes >= 8 && memcmp(kernel->data + 4, "zimg", 4) == 0)
         return "it is a compressed EFI image, expected an Image, an ELF file or raw code";
-    if (kernel->bytes > memory)
+    if (kernel->bytes > memory || memory - kernel->bytes < RAW_OFFSET)
         return "it is larger than the guest's memory";
-    image->entry = KEEL_MACHINE_RAM;
-    *end = kernel->bytes;
+    image->entry = KEEL_MACHINE_RAM + RAW_OFFSET;
+    *end = RAW_OFFSET + kernel->bytes;
     return add(image, image->entry, kernel->data, kernel->bytes);
 }
 
