@@ -12,6 +12,9 @@
 
 void stdio_write(const char *bytes, size_t n);
 
+/* The service ends: gives the console 50 ms to take the last words. */
+void stdio_end(void);
+
 /* Waits for input, without losing events of others. -EBADF: this service gets none. */
 long stdio_read(char *to, size_t n);
 

@@ -23,6 +23,7 @@ long keel_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 static _Noreturn void leave(uint64_t status)
 {
+    stdio_end();
     for (;;)
         keel_exit(status);
 }
