@@ -145,7 +145,7 @@ static void place_kernel(void)
     const uint64_t size_max = 1ull << 32;
     uint64_t file_bytes;
 
-    require(what, start % KEEL_PAGE_SIZE ? "the image is not on a page boundary" : NULL);
+    require(what, start % KEEL_PAGE_SIZE != 0 ? "the image is not on a page boundary" : NULL);
     memcpy(kernel, at(pa + KEEL_KERNEL_HEADER_OFFSET), sizeof(*kernel));
     require(what, kernel->magic == KEEL_KERNEL_MAGIC ? NULL : "it has no header");
     if (kernel->text_bytes == 0 || kernel->text_bytes > size_max ||

@@ -295,9 +295,7 @@ static int gic_find(const void *fdt, uint32_t *kind)
 loader_error platform_gic(const void *fdt, struct keel_boot *boot)
 {
     int node = gic_find(fdt, &boot->gic_kind);
-    const fdt32_t *regions;
     uint64_t gich_size, gicv_size;
-    int length;
 
     if (node < 0)
         return "there is no GICv3 or GICv2";
@@ -310,7 +308,9 @@ loader_error platform_gic(const void *fdt, struct keel_boot *boot)
     if (!boot->irq_maintenance)
         return "the GIC has no maintenance interrupt";
     if (boot->gic_kind == KEEL_GIC_V3) {
-        regions = fdt_getprop(fdt, node, "#redistributor-regions", &length);
+        int length;
+        const fdt32_t *regions = fdt_getprop(fdt, node, "#redistributor-regions", &length);
+
         if (regions && (length != (int)sizeof(*regions) || fdt32_ld(regions) != 1))
             return "the GIC has more than one region of redistributors";
         return NULL;

@@ -56,6 +56,9 @@ def qemu_command(args, folder):
                '-serial', 'stdio', '-no-reboot']
     if args.cpu:
         command += ['-cpu', args.cpu]
+    version = subprocess.run([command[0], '--version'], check=True, stdout=subprocess.PIPE).stdout
+    if not re.search(rb'version [67]\.', version):
+        command += ['-audio', 'none']   # or it looks for a driver when a machine has sound
     tree = platform_tree(args, command, folder)
     bundle = BUNDLES[args.bundle](pathlib.Path(args.builder).read_bytes())
     if bundle:
