@@ -192,9 +192,9 @@ int main(void)
     printf("builder: %u domains, %llu MiB left\n", builder_system.config.ndomains,
            (unsigned long long)(memory_free_pages() >> (20 - KEEL_PAGE_SHIFT)));
     for_each(false, run);
-    use_console();
     seal();
     for_each(true, build_fill);
     for_each(true, run);
+    use_console();
     supervise_run();
 }

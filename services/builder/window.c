@@ -41,6 +41,8 @@ static int64_t donate(keel_peer peer, uint64_t from, uint64_t to, unsigned order
     while (blocks) {
         int64_t done = keel_memory_donate(peer, from, to, order, blocks, perm);
 
+        if (done == -KEEL_EAGAIN) /* a step of cleaning caches is done, others remain */
+            continue;
         if (done <= 0)
             return done < 0 ? done : -KEEL_EIO;
         blocks -= (uint64_t)done;
