@@ -169,53 +169,37 @@ static struct loop_reply refuse(struct guest *guest)
     return loop_abort();
 }
 
-/* The answer for what the kernel said to a step: 0, "not yet", or that the step was not allowed. */
-static struct loop_reply step_reply(struct guest *guest, int64_t status, uint64_t value)
+/* The call that a step asks for, once. */
+static int64_t step_call(keel_peer to, const struct vgic_step *step, struct keel_irq_state *states)
 {
-    if (status == 0) {
-        return loop_done(value);
+    switch (step->action) {
+    case VGIC_CONFIGURE:
+        return keel_irq_configure(to, step->list, step->n);
+    case VGIC_CONTROL:
+        return keel_irq_controller(to, step->value);
+    case VGIC_READ:
+        return keel_irq_read(to, step->vcpu, step->intid, states, step->n);
+    default:
+        return -KEEL_EINVAL;
     }
-    return status == -KEEL_EAGAIN ? loop_retry() : refuse(guest);
 }
 
-static struct loop_reply step_configure(struct guest *guest, const struct vgic_step *step)
-{
-    keel_peer to = peer(guest, guest->config.interrupt_edge);
-    int64_t status = -KEEL_EAGAIN;
-
-    for (unsigned i = 0; i < EAGAIN_MAX && status == -KEEL_EAGAIN; i++) {
-        status = keel_irq_configure(to, step->list, step->n);
-    }
-    return step_reply(guest, status, 0);
-}
-
-static struct loop_reply step_read(struct guest *guest, const struct vgic_step *step)
+static struct loop_reply step_take(struct guest *guest, const struct vgic_step *step)
 {
     keel_peer to = peer(guest, guest->config.interrupt_edge);
     struct keel_irq_state states[KEEL_IRQ_READS_MAX];
     int64_t status = -KEEL_EAGAIN;
 
-    for (unsigned i = 0; i < EAGAIN_MAX && status == -KEEL_EAGAIN; i++) {
-        status = keel_irq_read(to, step->vcpu, step->intid, states, step->n);
-    }
-    return step_reply(guest, status, status == 0 ? vgic_value(step, states) : 0);
-}
-
-static struct loop_reply step_take(struct guest *guest, const struct vgic_step *step)
-{
-    switch (step->action) {
-    case VGIC_DONE:
+    if (step->action == VGIC_DONE) {
         return loop_done(step->value);
-    case VGIC_CONFIGURE:
-        return step_configure(guest, step);
-    case VGIC_CONTROL:
-        return step_reply(
-            guest, keel_irq_controller(peer(guest, guest->config.interrupt_edge), step->value), 0);
-    case VGIC_READ:
-        return step_read(guest, step);
-    default:
-        return refuse(guest);
     }
+    for (unsigned i = 0; i < EAGAIN_MAX && status == -KEEL_EAGAIN; i++) {
+        status = step_call(to, step, states);
+    }
+    if (status == 0) {
+        return loop_done(step->action == VGIC_READ ? vgic_value(step, states) : 0);
+    }
+    return status == -KEEL_EAGAIN ? loop_retry() : refuse(guest);
 }
 
 static struct loop_reply distributor(struct guest *guest, const struct keel_exit *exit,
