@@ -32,6 +32,6 @@ struct elf_program {
  * Architecture.
  */
 loader_error elf_read(const uint8_t *image, size_t bytes, uint64_t limit,
-                      struct elf_program *program) __must_check;
+                      struct elf_program *program) must_check;
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef LOADER_ERROR_H
 #define LOADER_ERROR_H
 
-#define __must_check __attribute__((warn_unused_result))
+#include "must_check.h"
 
 typedef const char *loader_error;
 

@@ -5,7 +5,7 @@
  * malformed ends in one line on the console and PSCI SYSTEM_OFF.
  */
 #include "console.h"
-#include "cpio.h"
+#include "cpio/cpio.h"
 #include "elf64.h"
 #include "head.h"
 #include "memory_map.h"
@@ -214,10 +214,12 @@ static const uint8_t *place_bundle(uint64_t start)
 static void place_builder(const uint8_t *bundle)
 {
     struct elf_program *builder = &loader.builder;
-    struct cpio_file file = {NULL, 0};
+    struct cpio_file file;
     struct keel_extent as = {.kind = KEEL_EXTENT_BUILDER};
 
-    require("initrd, entry builder", cpio_find(bundle, loader.boot.bundle_bytes, "builder", &file));
+    require("initrd", cpio_check(bundle, loader.boot.bundle_bytes));
+    cpio_find(bundle, loader.boot.bundle_bytes, "builder", &file);
+    require("initrd", file.name ? NULL : "it has no file named builder");
     require("builder", elf_read(file.data, file.bytes, KEEL_BUILDER_LIMIT, builder));
     for (uint32_t i = 0; i < builder->nsegments; i++) {
         const struct elf_segment *segment = &builder->segment[i];

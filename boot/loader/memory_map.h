@@ -41,7 +41,7 @@ static inline uint64_t extent_end(const struct keel_extent *extent)
 }
 
 /* Adds the whole pages of a bank of RAM as FREE. */
-loader_error memory_map_add(struct memory_map *map, uint64_t base, uint64_t bytes) __must_check;
+loader_error memory_map_add(struct memory_map *map, uint64_t base, uint64_t bytes) must_check;
 
 /*
  * Gives all pages that [base, base + bytes) touches the kind and the builder's view of `as` (its pa
@@ -49,14 +49,14 @@ loader_error memory_map_add(struct memory_map *map, uint64_t base, uint64_t byte
  * changes if it isn't.
  */
 loader_error memory_map_claim(struct memory_map *map, uint64_t base, uint64_t bytes, uint32_t from,
-                              const struct keel_extent *as) __must_check;
+                              const struct keel_extent *as) must_check;
 
 /* Claims free pages, the highest there are. *pa is never 0. */
 loader_error memory_map_allocate(struct memory_map *map, uint64_t pages,
-                                 const struct keel_extent *as, uint64_t *pa) __must_check;
+                                 const struct keel_extent *as, uint64_t *pa) must_check;
 
 /* Frees SCRATCH, joins what can be joined, and writes the list to `boot`, with ram_lo and ram_hi.
  */
-loader_error memory_map_finish(struct memory_map *map, struct keel_boot *boot) __must_check;
+loader_error memory_map_finish(struct memory_map *map, struct keel_boot *boot) must_check;
 
 #endif

@@ -25,6 +25,6 @@ void page_table_start(struct page_table *table, uint64_t pages_pa, uint64_t page
  * be mapped yet; `perm` (enum keel_perm) must not have both WRITE and EXEC.
  */
 loader_error page_table_map(struct page_table *table, uint64_t va, uint64_t pa, uint64_t bytes,
-                            uint32_t perm) __must_check;
+                            uint32_t perm) must_check;
 
 #endif
