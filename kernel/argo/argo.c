@@ -752,10 +752,12 @@ static int64_t notify_waiters(struct caller *caller) REQUIRES(caller->space->loc
             if (__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED) == 0 ||
                 __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) == ring_consumed(&ring->ring))
                 continue;
-            if (looks++ == LOOKS || wakes >= WAKES || !lock_try(&ring->lock))
+            if (looks++ == LOOKS || !lock_try(&ring->lock))
                 return ARGO_AGAIN;
             wakes += wake_waiters(ring, &caller->wake, false, WAKES);
             lock_release(&ring->lock);
+            if (wakes >= WAKES)
+                return ARGO_AGAIN;
         }
     return 0;
 }
