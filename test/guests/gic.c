@@ -32,6 +32,20 @@ static uint32_t cpu(void)
     return (uint32_t)sysreg_read(mpidr_el1) & 0xFF;
 }
 
+/* Sleeps in WFI, which a masked interrupt ends, too: none can slip in between the look and the
+ * sleep. */
+#define sleep_until(condition)       \
+    do {                             \
+        irq_disable();               \
+        while (!(condition)) {       \
+            __asm__ volatile("wfi"); \
+            irq_enable();            \
+            barrier();               \
+            irq_disable();           \
+        }                            \
+        irq_enable();                \
+    } while (0)
+
 static void pause_for(uint64_t n)
 {
     uint64_t end = counter() + ms(n);
@@ -72,9 +86,7 @@ static void timer_test(void)
     expect(ticks == 0, "taken with interrupts masked");
     timer_arm();
     irq_enable();
-    for (uint64_t end = counter() + ms(5000); ticks < TICKS && counter() < end;) {
-        __asm__ volatile("wfi");
-    }
+    sleep_until(ticks >= TICKS);
     expect(ticks == TICKS, "%u timer interrupts instead of %u", ticks, TICKS);
     pause_for(5);
     expect(ticks == TICKS, "the timer interrupts though it is off");
@@ -117,14 +129,8 @@ void guest_secondary(uint64_t context)
     barrier();
     secondary_up = true;
     irq_enable();
-    for (;;) {
-        irq_disable();
-        if (secondary_leave) {
-            break;
-        }
-        __asm__ volatile("wfi");
-        irq_enable();
-    }
+    sleep_until(secondary_leave);
+    irq_disable();
     secondary_leave = false;
     hvc(PSCI_CPU_OFF, 0, 0, 0);
     expect(false, "CPU_OFF returned");
@@ -312,9 +318,7 @@ static void uart_test(void)
     mmio_write(UART_ICR, 0x7FF);
     mmio_write(UART_IMSC, 0x50);
     say("type a line");
-    while (!complete) {
-        __asm__ volatile("wfi");
-    }
+    sleep_until(complete);
     mmio_write(UART_IMSC, 0);
     say("got \"%s\"", text);
 }
