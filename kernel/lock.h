@@ -52,7 +52,8 @@ static inline void lock_take(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 
 static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    uint16_t owner = __atomic_load_n(&lock->owner, __ATOMIC_RELAXED);
+    /* Acquires what lock_release stored: the exchange reads another field. */
+    uint16_t owner = __atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE);
     uint16_t expected = owner;
 
     return __atomic_compare_exchange_n(&lock->next, &expected, (uint16_t)(owner + 1), false,
