@@ -105,7 +105,7 @@ static void add_channel(struct derivation *d, uint16_t user, uint32_t own, uint1
 }
 
 /* Edge 0: a service's own memory, and what it may do to the system as a whole. The builder's has
- * its port as well: the kernel leaves it nothing else of its own at the seal. */
+ * its port as well. */
 static void add_self(struct derivation *d, uint16_t id)
 {
     const struct config *config = d->config;
@@ -205,6 +205,7 @@ static void add_console(struct derivation *d, uint16_t id)
         return;
     }
     if (domain->kind == CONFIG_BUILDER) {
+        add_receive(d, id, KEEL_PORT_STDIO);
         add_receive(d, console, KEEL_PORT_CONSOLE);
         add_send(d, id, KEEL_PORT_STDIO, console, KEEL_PORT_CONSOLE, console);
         return;

@@ -4,6 +4,7 @@
 
 #include <keel/edge.h>
 #include <keel/machine.h>
+#include <libfdt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,8 @@ static void check_required(const struct check *check, uint16_t id)
     if (!domain->image)
         ERROR(check, id, guest ? "kernel" : "image",
               "missing, expected the name of a bundle entry");
+    if (domain->memory == 0 && fdt_getprop(check->config->dtb, domain->node, "memory", NULL))
+        return; /* it was there, and wrong */
     if (domain->memory == 0)
         ERROR(check, id, "memory", "missing, expected a size like 512M");
     else if (!guest && domain->memory < 64 * 1024)
@@ -344,9 +347,9 @@ static void check_memory(const struct check *check)
 
         if (asked > left) {
             ERROR(check, id, "memory",
-                  "%lluM asked for with %lluM left of the platform's %lluM, "
+                  "%lluK asked for with %lluK left of the platform's %lluM, "
                   "expected less in all",
-                  (unsigned long long)(asked >> 20), (unsigned long long)(left >> 20),
+                  (unsigned long long)(asked >> 10), (unsigned long long)(left >> 10),
                   (unsigned long long)(check->config->platform.ram >> 20));
             return;
         }
@@ -379,5 +382,6 @@ void config_check(struct config *config, struct config_report *report)
         config->domain[domain->pair].later = domain->later;
     }
     check_reserve(&check);
-    check_memory(&check);
+    if (report->errors == 0)
+        check_memory(&check);
 }

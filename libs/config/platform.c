@@ -248,14 +248,26 @@ static uint32_t platform_cpus(const void *dtb)
     return cpus < KEEL_CPUS_MAX ? cpus : KEEL_CPUS_MAX;
 }
 
+const char *config_tree_check(const void *dtb, size_t bytes)
+{
+    if (bytes < sizeof(struct fdt_header) || ((uintptr_t)dtb & 7) != 0)
+        return fdt_strerror(-FDT_ERR_TRUNCATED);
+    /* What libfdt takes for granted. */
+    if (fdt_off_mem_rsvmap(dtb) % 8 != 0 || fdt_off_dt_struct(dtb) % 4 != 0)
+        return fdt_strerror(-FDT_ERR_ALIGNMENT);
+
+    int error = fdt_check_full(dtb, bytes);
+    return error ? fdt_strerror(error) : NULL;
+}
+
 bool config_platform_read(struct config_platform *platform, const void *dtb, size_t bytes,
                           struct config_report *report)
 {
-    int error = fdt_check_full(dtb, bytes);
+    const char *wrong = config_tree_check(dtb, bytes);
 
     memset(platform, 0, sizeof *platform);
-    if (error) {
-        config_error(report, "platform", NULL, "not a device tree (%s)", fdt_strerror(error));
+    if (wrong) {
+        config_error(report, "platform", NULL, "not a device tree (%s)", wrong);
         return false;
     }
     platform->dtb = dtb;

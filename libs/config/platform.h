@@ -33,6 +33,10 @@ struct config_device {
     struct config_irq irq[CONFIG_DEVICE_IRQS_MAX];
 };
 
+/* Whether the bytes, which start at a multiple of 8, are a device tree that libfdt can walk through
+ * safely. NULL, or what is wrong. */
+const char *config_tree_check(const void *dtb, size_t bytes) __attribute__((warn_unused_result));
+
 /* Reads what the library needs of the platform. False: something is missing, told as node
  * "platform". */
 bool config_platform_read(struct config_platform *platform, const void *dtb, size_t bytes,

@@ -165,22 +165,24 @@ static bool read_size(struct reader *reader, const struct value *value, uint64_t
                       uint64_t *bytes)
 {
     const char *string;
+    uint64_t size;
 
     if (!read_string(reader, value, 64, &string))
         return false;
-    const char *wrong = config_size(string, reader->config->platform.ram, bytes);
+    const char *wrong = config_size(string, reader->config->platform.ram, &size);
     if (wrong) {
         ERROR(reader, value, "\"%s\": %s, expected a size like 64M, 10%% or 1G+10%%", string,
               wrong);
         return false;
     }
     if (strchr(string, '%'))
-        *bytes &= ~(unit - 1);
-    if (*bytes == 0 || *bytes % unit != 0) {
+        size &= ~(unit - 1);
+    if (size == 0 || size % unit != 0) {
         ERROR(reader, value, "\"%s\" is not a multiple of %s, expected one above 0", string,
               unit == KEEL_PAGE_SIZE ? "4K" : "2M");
         return false;
     }
+    *bytes = size;
     return true;
 }
 
@@ -863,16 +865,15 @@ bool config_read(struct config *config, const void *dtb, size_t bytes,
 {
     struct reader reader = {.config = config, .report = report};
     unsigned errors = report->errors;
-    int error = fdt_check_full(dtb, bytes);
+    const char *wrong = config_tree_check(dtb, bytes);
 
     memset(config, 0, sizeof *config);
     config->dtb = dtb;
     config->platform = *platform;
     config->console = CONFIG_NONE;
     config->scheduler = CONFIG_NONE;
-    if (error) {
-        config_error(report, "/", NULL, "not a device tree (%s), expected what dtc writes",
-                     fdt_strerror(error));
+    if (wrong) {
+        config_error(report, "/", NULL, "not a device tree (%s), expected what dtc writes", wrong);
         return false;
     }
     read_root(&reader);

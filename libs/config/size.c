@@ -37,7 +37,8 @@ static const char *amount(const char **text, uint64_t total, uint64_t *bytes)
         if (value > 100)
             return "a percentage above 100";
         *text += 1;
-        *bytes = total / 100 * value & ~(uint64_t)(KEEL_PAGE_SIZE - 1);
+        *bytes =
+            (total / 100 * value + total % 100 * value / 100) & ~(uint64_t)(KEEL_PAGE_SIZE - 1);
         return NULL;
     }
 
@@ -45,7 +46,7 @@ static const char *amount(const char **text, uint64_t total, uint64_t *bytes)
     if (!unit)
         return "a unit (B, K, M, G, T or %) is missing";
     unsigned shift = (unsigned)(unit - units) * 10;
-    if (value > UINT64_MAX >> shift >> 1)
+    if (value > UINT64_MAX >> shift)
         return too_large;
     *text += 1;
     *bytes = value << shift;
