@@ -198,7 +198,9 @@ int64_t authority_seal(void)
         return -KEEL_EBUSY;
     }
     for (uint32_t i = 0; i < KEEL_EDGES_MAX; i++)
-        builder->edge[i].rights &= i == KEEL_DOMAIN_BUILDER ? BUILDER_KEEPS_SELF : BUILDER_KEEPS;
+        builder->edge[i].rights &= builder->edge[i].target == KEEL_DOMAIN_BUILDER
+                                       ? BUILDER_KEEPS_SELF
+                                       : BUILDER_KEEPS;
     builder->self &= BUILDER_KEEPS_SELF;
     __atomic_store_n(&authority_sealed, true, __ATOMIC_RELEASE);
     lock_release(&authority_lock);
