@@ -70,7 +70,8 @@ int argo_notify_space(struct keel_argo_addr to, uint32_t bytes, uint16_t *flags)
     struct {
         struct keel_argo_ring_data data;
         struct keel_argo_ring_data_ent ent;
-    } query = {.data = {.nent = 1}, .ent = {.ring = to, .space_required = bytes}};
+    } query = {.ent = {.ring = to, .space_required = bytes}};
+    query.data.nent = 1;
     int status = operation(KEEL_ARGO_NOTIFY, &query, NULL, 0, 0);
     *flags = query.ent.flags;
     return status;

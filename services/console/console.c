@@ -207,23 +207,38 @@ static void list_use(const struct keel_supervisor_entry *entries, uint32_t n)
     mux_print(&mux, text);
 }
 
+/* The entries of a list, as many as there are; names end. */
+static uint32_t list_read(const struct argo_message *message, uint32_t n,
+                          struct keel_supervisor_entry entries[KEEL_DOMAINS_MAX])
+{
+    const uint32_t header = sizeof(struct keel_supervisor_answer);
+    if (n > KEEL_DOMAINS_MAX)
+        n = KEEL_DOMAINS_MAX;
+    if (!argo_message_read(message, header, entries, n * sizeof(entries[0])))
+        return 0;
+    for (uint32_t i = 0; i < n; i++)
+        entries[i].name[sizeof(entries[i].name) - 1] = '\0';
+    return n;
+}
+
+static void refusal_print(int32_t status)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "the supervisor refuses: %s\n", strerror(-status));
+    mux_print(&mux, text);
+}
+
 static bool on_answer(void *context, const struct argo_message *message)
 {
     static struct keel_supervisor_entry entries[KEEL_DOMAINS_MAX];
     struct keel_supervisor_answer answer;
-    char text[128];
     (void)context;
     if (!argo_message_read(message, 0, &answer, sizeof(answer)) || answer.tag != wish.tag)
         return true;
     if (answer.status < 0) {
-        snprintf(text, sizeof(text), "the supervisor refuses: %s\n", strerror(-answer.status));
-        mux_print(&mux, text);
+        refusal_print(answer.status);
     } else if (message->type == KEEL_SUPERVISOR_LIST) {
-        uint32_t n = answer.nentries < KEEL_DOMAINS_MAX ? answer.nentries : KEEL_DOMAINS_MAX;
-        if (!argo_message_read(message, sizeof(answer), entries, n * sizeof(entries[0])))
-            return true;
-        for (uint32_t i = 0; i < n; i++)
-            entries[i].name[sizeof(entries[i].name) - 1] = '\0';
+        uint32_t n = list_read(message, answer.nentries, entries);
         if (wish.action == MUX_LIST)
             list_print(entries, n);
         else

@@ -104,12 +104,8 @@ static void line_put(struct mux *mux, const char *name, const uint8_t *text, siz
                      uint64_t now)
 {
     char formatted[FORMATTED_MAX];
-    size_t used = 0;
-    formatted[used++] = '[';
-    for (size_t i = 0; i < KEEL_NAME_MAX && name[i] != '\0'; i++)
-        formatted[used++] = name[i];
-    formatted[used++] = ']';
-    formatted[used++] = ' ';
+    size_t used =
+        (size_t)snprintf(formatted, sizeof(formatted), "[%.*s] ", KEEL_NAME_MAX - 1, name);
     for (size_t i = 0; i < n; i++) {
         bool control = (text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f;
         formatted[used++] = control ? '?' : (char)text[i]; /* who has no focus moves no cursor */
