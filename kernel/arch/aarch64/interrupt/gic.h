@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The physical interrupt controller: a thin driver (GICv3 now; v2 has the same functions in a file of
- * its own). Priority drop and deactivation are separate (EOImode 1): an interrupt that was taken but
- * not deactivated does not come again, which is how lines are masked without touching the distributor.
+ * The physical interrupt controller: a thin driver (GICv3 now; v2 has the same functions in a file
+ * of its own). Priority drop and deactivation are separate (EOImode 1): an interrupt that was taken
+ * but not deactivated does not come again, which is how lines are masked without touching the
+ * distributor.
  */
 #ifndef KERNEL_INTERRUPT_GIC_H
 #define KERNEL_INTERRUPT_GIC_H

@@ -5,11 +5,11 @@
 #include "interrupt/gicv3_registers.h"
 
 /* One more level, so that names become encodings before they become text. */
-#define gic_read(name) sysreg_read(name)
+#define gic_read(name)         sysreg_read(name)
 #define gic_write(name, value) sysreg_write(name, value)
 
 #define PRIORITY 0xa0a0a0a0u /* of every interrupt: nothing here preempts anything */
-#define POLLS 1000000u       /* of a bit that hardware clears within microseconds */
+#define POLLS    1000000u    /* of a bit that hardware clears within microseconds */
 
 static struct lock gic_lock; /* a leaf: read-modify-write of the distributor */
 static uint64_t gicd, gicr, gicr_end;
@@ -192,7 +192,9 @@ uint32_t gic_lrs(void)
     return list_registers;
 }
 
-#define FOR_EACH_LR(do) do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
+#define FOR_EACH_LR(do) \
+    do                  \
+    (0) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
 _Static_assert(VGIC_LRS_MAX == 8, "as many as FOR_EACH_LR");
 
 struct vgic_lr gic_lr_take(uint32_t n)
@@ -200,10 +202,10 @@ struct vgic_lr gic_lr_take(uint32_t n)
     uint64_t value = 0;
 
     switch (n) {
-#define TAKE(i)                                                                                    \
-    case i:                                                                                        \
-        value = gic_read(ICH_LR##i##_EL2);                                                         \
-        gic_write(ICH_LR##i##_EL2, 0);                                                             \
+#define TAKE(i)                            \
+    case i:                                \
+        value = gic_read(ICH_LR##i##_EL2); \
+        gic_write(ICH_LR##i##_EL2, 0);     \
         break;
         FOR_EACH_LR(TAKE)
     default:
@@ -228,9 +230,9 @@ void gic_lr_put(uint32_t n, struct vgic_lr lr)
     value |= lr.pending ? ICH_LR_PENDING : 0;
     value |= lr.active ? ICH_LR_ACTIVE : 0;
     switch (n) {
-#define PUT(i)                                                                                     \
-    case i:                                                                                        \
-        gic_write(ICH_LR##i##_EL2, value);                                                         \
+#define PUT(i)                             \
+    case i:                                \
+        gic_write(ICH_LR##i##_EL2, value); \
         break;
         FOR_EACH_LR(PUT)
     default:

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Virtual interrupts: see vgic.h. Touches hardware only through gic.h. Sections are those of the GIC
- * architecture specification, IHI 0069H; L1 to L8 are the races of kernel-rules.md 4.
+ * Virtual interrupts: see vgic.h. Touches hardware only through gic.h. Sections are those of the
+ * GIC architecture specification, IHI 0069H; L1 to L8 are the races of kernel-rules.md 4.
  */
 #include "interrupt/vgic.h"
 
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 
-#define SGIS 0xffffu
-#define NO_INTID UINT32_MAX
+#define SGIS       0xffffu
+#define NO_INTID   UINT32_MAX
 #define READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 
 _Static_assert(KEEL_SPIS_MAX % 32 == 0, "SPIs fill their banks");
@@ -274,8 +274,9 @@ static void describe(const struct domain *domain, const struct vgic_bank *bank, 
             state->target = i;
 }
 
-/* What is loaded was true at the last fold: it is told only if a fold came after the question (L5);
- * only then are all those answers used up, so that the caller can't chase busy vCPUs in turn. */
+/* What memory says of a loaded one was true when it was loaded. It is told only if that was after
+ * the question, which is after a fold (L5); and no such answer is used up before all are there, so
+ * that the caller does not chase busy vCPUs in turn. */
 int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t n,
                   struct keel_irq_state *states)
 {
@@ -289,6 +290,7 @@ int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t
         lock_take(&bank->lock);
         stale = 1u << bit & bank->loaded & ~bank->fresh;
         assign(&bank->watched, stale, true);
+        assign(&bank->fresh, 1u << bit & ~bank->loaded, true);
         notify_all(domain, bank, (intid + i) / 32, stale);
         describe(domain, bank, bit, &states[i]);
         lock_release(&bank->lock);
@@ -329,15 +331,14 @@ int64_t vgic_control(struct domain *domain, uint32_t control)
 }
 
 /* A line changes: those that become deliverable, and a level that is taken back from a list
- * register, concern somebody. */
+ * register, concern somebody. Of a physical interrupt only the arrival is seen. */
 static uint32_t line_change(struct vgic_bank *bank, uint32_t bit, bool level) REQUIRES(bank->lock)
 {
-    uint32_t rises = assign(&bank->line, bit, level) && level ? bit : 0;
+    uint32_t backed = level ? bank->hw & bit : 0;
+    uint32_t change = backed | assign(&bank->line, bit & ~bank->hw, level);
 
-    if (bank->hw & bit && level)
-        rises = bit;
-    assign(&bank->latch, rises & (bank->edge | bank->hw), true);
-    return level ? rises & bank->enabled : bit & bank->loaded & ~bank->edge;
+    assign(&bank->latch, level ? change & (bank->edge | bank->hw) : 0, true);
+    return change & (level ? bank->enabled : bank->loaded & ~bank->edge);
 }
 
 void vgic_raise(struct domain *domain, uint32_t intid, bool level)
@@ -496,7 +497,7 @@ void vgic_fold(struct vcpu *vcpu)
 
 /* Puts an interrupt into a list register, unless somebody changed it since it was chosen; then this
  * vCPU was marked again. */
-static void load(struct vcpu *vcpu, uint32_t intid, uint32_t control, uint32_t lrs)
+static void load(struct vcpu *vcpu, uint32_t intid, uint32_t control, bool others)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t bit = 1u << intid % 32;
@@ -505,12 +506,11 @@ static void load(struct vcpu *vcpu, uint32_t intid, uint32_t control, uint32_t l
     uint32_t slot = first(~(uint32_t)vgic->used);
     uint32_t ready, waits;
 
-    CHECK(slot < lrs);
     lock_take(&bank->lock);
     ready = deliverable(bank, control) & bit;
     lr.active = bank->active & bank->owned[vcpu->index] & ~bank->loaded & bit;
-    if (lr.active) /* pending again: only an edge can wait in the same list register */
-        lr.pending = ready & bank->latch & bank->edge & ~bank->hw & bank->target[vcpu->index];
+    if (lr.active) /* pending again: an edge can wait in the same list register, if it is next */
+        lr.pending = !others && (ready & bank->edge & ~bank->hw & bank->target[vcpu->index]);
     else
         lr.pending = ready & candidates(bank, vcpu->index, control);
     if (lr.active || lr.pending) {
@@ -566,9 +566,9 @@ static void fill(struct vcpu *vcpu, uint32_t control) NO_LOCK_ANALYSIS
             vgic->banks &= ~(1u << n);
     }
     for (n = want ? 1 : 0; n < lrs && any(active, vgic->banks); n++)
-        load(vcpu, pick(vcpu, active, vgic->banks), control, lrs);
+        load(vcpu, pick(vcpu, active, vgic->banks), control, want);
     for (n -= want ? 1 : 0; n < lrs && any(wanted, vgic->banks); n++)
-        load(vcpu, pick(vcpu, wanted, vgic->banks), control, lrs);
+        load(vcpu, pick(vcpu, wanted, vgic->banks), control, want);
     vgic->watch = (uint8_t)((any(wanted, vgic->banks) ? GIC_WATCH_NONE_PENDING : 0) |
                             (any(active, vgic->banks) ? GIC_WATCH_EOI : 0));
     if (vgic->watch)

@@ -4,22 +4,22 @@
  * Registers of the distributor are decoded by a service, which configures and reads this state.
  *
  * Interrupts are kept in banks of 32, a word per property and a bit per interrupt, each bank under
- * its own lock: bank 0 is a vCPU's own (SGIs, PPIs), banks 1.. are the domain's SPIs. At most one of
- * these locks is held at a time; vcpu_kick is called under it.
+ * its own lock: bank 0 is a vCPU's own (SGIs, PPIs), banks 1.. are the domain's SPIs. At most one
+ * of these locks is held at a time; vcpu_kick is called under it.
  *
  *   pending = latch || (level && line)      latch: an edge came, or ISPENDR was written
  *
- * While a vCPU runs guest code, the interrupts that it can take are in list registers ("loaded"), and
- * only there is the truth about them. So whoever runs vCPUs has three duties:
- *   1. vgic_fill() as the last thing before guest code is entered, every time, after the vCPU's state
- *      has become RUNNING (a sequentially consistent store);
+ * While a vCPU runs guest code, the interrupts that it can take are in list registers ("loaded"),
+ * and only there is the truth about them. So whoever runs vCPUs has three duties:
+ *   1. vgic_fill() as the last thing before guest code is entered, every time, after the vCPU's
+ * state has become RUNNING (a sequentially consistent store);
  *   2. vgic_fold() before its state becomes anything but RUNNING, and at a maintenance interrupt
  *      before that is deactivated. From then on the list registers are empty, and so no maintenance
  *      interrupt is asserted: services may run with the virtual interface left on;
- *   3. to sleep in WFI: vgic_fold(), state := WAITING (sequentially consistent), then vgic_pending();
- *      if true, take the state back. In this order no wake-up is lost (L3).
- * Both cost a few instructions when there is nothing to do. Everything else may be called on any CPU,
- * and changes the state of loaded interrupts by marking the vCPU and kicking it.
+ *   3. to sleep in WFI: vgic_fold(), state := WAITING (sequentially consistent), then
+ * vgic_pending(); if true, take the state back. In this order no wake-up is lost (L3). Both cost a
+ * few instructions when there is nothing to do. Everything else may be called on any CPU, and
+ * changes the state of loaded interrupts by marking the vCPU and kicking it.
  */
 #ifndef KERNEL_INTERRUPT_VGIC_H
 #define KERNEL_INTERRUPT_VGIC_H
@@ -27,9 +27,9 @@
 #include "lock.h"
 #include <keel/interrupt.h>
 
-#define VGIC_PRIVATE 32
-#define VGIC_BANKS (1 + KEEL_SPIS_MAX / 32)
-#define VGIC_LRS_MAX 8       /* more are not used: the work of a fill stays bounded */
+#define VGIC_PRIVATE       32
+#define VGIC_BANKS         (1 + KEEL_SPIS_MAX / 32)
+#define VGIC_LRS_MAX       8 /* more are not used: the work of a fill stays bounded */
 #define VGIC_PRIORITY_BITS 5 /* implemented: the upper ones; 32 levels */
 
 struct vcpu;
@@ -49,11 +49,11 @@ struct vgic_bank {
     uint32_t unlatch GUARDED_BY(lock), keep_active GUARDED_BY(lock); /* at fold: the list register's
                                      pending or active state is overruled (L4) */
     uint32_t changed GUARDED_BY(lock); /* since loaded: not complete before the fold (L4) */
-    uint32_t watched GUARDED_BY(lock), fresh GUARDED_BY(lock); /* someone reads: wants a fold, had
-                                     one (L5) */
-    uint32_t priority[VGIC_PRIORITY_BITS] GUARDED_BY(lock); /* bit planes, upper one first */
-    uint32_t target[KEEL_VCPUS_MAX] GUARDED_BY(lock); /* by vCPU: to be taken by it */
-    uint32_t owned[KEEL_VCPUS_MAX] GUARDED_BY(lock);  /* by vCPU: loaded or active there */
+    uint32_t watched GUARDED_BY(lock), fresh GUARDED_BY(lock); /* someone reads: wants a fold; was
+                                     not loaded since (L5) */
+    uint32_t priority[VGIC_PRIORITY_BITS] GUARDED_BY(lock);    /* bit planes, upper one first */
+    uint32_t target[KEEL_VCPUS_MAX] GUARDED_BY(lock);          /* by vCPU: to be taken by it */
+    uint32_t owned[KEEL_VCPUS_MAX] GUARDED_BY(lock);           /* by vCPU: loaded or active there */
 };
 
 /* A list register, as every implementation has it. */
@@ -61,8 +61,8 @@ struct vgic_lr {
     uint16_t intid;
     uint8_t priority;
     bool group1 : 1;
-    bool hw : 1;      /* its end deactivates the physical interrupt of the same number */
-    bool eoi : 1;     /* maintenance interrupt at its end; not with hw */
+    bool hw : 1;  /* its end deactivates the physical interrupt of the same number */
+    bool eoi : 1; /* maintenance interrupt at its end; not with hw */
     bool pending : 1;
     bool active : 1;
 };
@@ -84,7 +84,8 @@ struct vgic {
     uint32_t spis;
     uint32_t control; /* enum keel_irq_controller; atomic */
     struct lock lock;
-    struct keel_irq_configure waiting[KEEL_IRQ_CONFIGURES_MAX] GUARDED_BY(lock); /* applied, but not */
+    struct keel_irq_configure waiting[KEEL_IRQ_CONFIGURES_MAX] GUARDED_BY(
+        lock);                          /* applied, but not */
     uint32_t nwaiting GUARDED_BY(lock); /* yet complete */
 };
 
@@ -92,12 +93,13 @@ struct vgic {
 void vgic_domain_init(struct domain *domain, uint32_t spis);
 void vgic_vcpu_init(struct vcpu *vcpu);
 
-/* The SPI is the physical interrupt of the same number: vgic_raise(.., true) when that was taken (it
- * is not deactivated then), gic_spi_disable when the domain ends. */
+/* The SPI is the physical interrupt of the same number: vgic_raise(.., true) when that was taken
+ * (it is not deactivated then), gic_spi_disable when the domain ends. */
 void vgic_back(struct domain *domain, uint32_t intid);
 
 /* Decoding: whether the domain has these interrupts (of that vCPU, where private). */
-must_check bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t count);
+must_check bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid,
+                         uint32_t count);
 must_check bool vgic_configure_valid(const struct domain *domain,
                                      const struct keel_irq_configure *entry);
 
@@ -113,8 +115,8 @@ must_check int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t inti
                              struct keel_irq_state *states); /* n <= KEEL_IRQ_READS_MAX */
 must_check int64_t vgic_control(struct domain *domain, uint32_t control);
 
-/* Sets the line of an SPI; an edge-triggered one latches when it rises. Without effect if the domain
- * has no such SPI. */
+/* Sets the line of an SPI; an edge-triggered one latches when it rises. Without effect if the
+ * domain has no such SPI. */
 void vgic_raise(struct domain *domain, uint32_t intid, bool level);
 /* Sets the line of a PPI (the virtual timer). */
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level);
@@ -125,7 +127,8 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
 
 void vgic_fold(struct vcpu *vcpu);
 void vgic_fill(struct vcpu *vcpu);
-/* After vgic_fold, where the vCPU's machine is still loaded: whether an interrupt would be signalled. */
+/* After vgic_fold, where the vCPU's machine is still loaded: whether an interrupt would be
+ * signalled. */
 must_check bool vgic_pending(struct vcpu *vcpu);
 
 #endif
