@@ -53,7 +53,7 @@ static void end(struct tree *tree)
 
 static void flag(struct tree *tree, const char *name)
 {
-    check(tree, fdt_property(tree->fdt, name, NULL, 0));
+    check(tree, fdt_property(tree->fdt, name, "", 0));
 }
 
 static void string(struct tree *tree, const char *name, const char *value)
