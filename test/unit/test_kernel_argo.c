@@ -14,8 +14,6 @@ static uint8_t got[0x1000000], sent[0x1000000];
 static void setup(void)
 {
     world_begin(DOMAINS);
-    for (uint32_t i = 0; i < sizeof(sent); i++)
-        sent[i] = (uint8_t)(i * 31 + (i >> 8) * 7 + (i >> 16));
 }
 
 static void fill(uint32_t domain, uint64_t address, uint64_t bytes)
@@ -1242,6 +1240,8 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    for (uint32_t i = 0; i < sizeof(sent); i++)
+        sent[i] = (uint8_t)(i * 31 + (i >> 8) * 7 + (i >> 16));
     tcase_add_checked_fixture(tests, setup, world_end);
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, register_limits);

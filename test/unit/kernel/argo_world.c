@@ -3,6 +3,7 @@
 #include "argo_world.h"
 
 #include <stdio.h>
+#include <time.h>
 
 struct world world;
 struct domain domains[KEEL_DOMAINS_MAX];
@@ -36,7 +37,8 @@ int64_t space_translate(struct space *space, struct ipa ipa, enum space_access a
     uint32_t n = page_of(ipa);
 
     EXPECT(held(&space->lock));
-    world.translated++;
+    if (!world.threads)
+        world.translated++;
     if (n == UINT32_MAX || world.access[space->owner][n] < (access == SPACE_WRITE ? 2 : 1))
         return -KEEL_EFAULT;
     *address = world.page[space->owner][n] + ipa.v % PAGE;
@@ -102,7 +104,12 @@ void vcpu_signal(struct vcpu *vcpu, uint64_t events)
 
 uint64_t time_now(void)
 {
-    return __atomic_load_n(&world.now, __ATOMIC_RELAXED);
+    struct timespec now;
+
+    if (!world.threads)
+        return world.now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 uint64_t time_from_ns(uint64_t ns)
@@ -228,14 +235,15 @@ int64_t world_step(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, u
 int64_t world_call(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
                    uint64_t arg4)
 {
+    uint64_t steps = 0;
     int64_t result;
 
-    world.steps = 0;
     do {
         result = world_step(domain, op, arg1, arg2, arg3, arg4);
-        world.steps++;
-        EXPECT(world.threads || world.steps < 100000);
+        EXPECT(world.threads || steps++ < 100000);
     } while (result == ARGO_AGAIN);
+    if (!world.threads)
+        world.steps = steps;
     return result;
 }
 
