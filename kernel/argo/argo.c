@@ -25,6 +25,7 @@
 #define PINS         16u       /* pages pinned in one step */
 #define UNPINS       64u       /* pages unpinned in one step */
 #define ENTRIES      8u        /* entries of notify in one step */
+#define SCAN         32u       /* own rings after which no further chain is scanned in one step */
 #define LOOKS        4u        /* rings whose waiters are looked at in one step */
 #define WAKES        8u /* and how many are woken, if not exceeded by the last ring looked at */
 #define LOCK_TRIES   64u
@@ -739,16 +740,19 @@ int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *p
 
 /* ---- notify ---- */
 
-/* Wakes who waits for space in own rings, some in each step. The chains are stable under the
- * space's lock; a ring without waiters, or whose reader has not moved since the last look, costs no
- * lock. */
+/* Wakes who waits for space in own rings, chain after chain, some in each step. The chains are
+ * stable under the space's lock; a ring without waiters, or whose reader has not moved since the
+ * last look, costs no lock. */
 static int64_t notify_waiters(struct caller *caller) REQUIRES(caller->space->lock) NO_LOCK_ANALYSIS
 {
-    uint32_t looks = 0, wakes = 0;
+    uint32_t rings = 0, looks = 0, wakes = 0;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see wait_for */
-    for (uint32_t i = 0; i < ARGO_HASH; i++)
-        for (struct argo_ring *ring = caller->domain->argo.ring[i]; ring; ring = ring->next) {
+    for (uint32_t *i = &caller->step->next; *i < ARGO_HASH; ++*i) {
+        if (rings >= SCAN)
+            return ARGO_AGAIN;
+        for (struct argo_ring *ring = caller->domain->argo.ring[*i]; ring; ring = ring->next) {
+            rings++;
             if (__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED) == 0 ||
                 __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) == ring_consumed(&ring->ring))
                 continue;
@@ -759,6 +763,7 @@ static int64_t notify_waiters(struct caller *caller) REQUIRES(caller->space->loc
             if (wakes >= WAKES)
                 return ARGO_AGAIN;
         }
+    }
     return 0;
 }
 
@@ -805,20 +810,17 @@ static int64_t notify(struct caller *caller, uint64_t arg1) REQUIRES(caller->spa
     struct keel_argo_ring_data_ent entry[ENTRIES];
     struct keel_argo_ring_data data = {0};
     uint32_t first, n, done;
-    int64_t status = 0;
+    int64_t status;
     uint64_t at;
 
     if (arg1 && !argo_caller_read(caller, arg1, &data, sizeof(data)))
         return -KEEL_EFAULT;
     if (data.nent > KEEL_ARGO_NOTIFY_MAX)
         return -KEEL_EACCES;
-    if (caller->step->next == 0) {
-        status = notify_waiters(caller);
-        if (status < 0)
-            return status;
-        caller->step->next = 1;
-    }
-    first = caller->step->next - 1;
+    status = notify_waiters(caller);
+    if (status < 0)
+        return status;
+    first = caller->step->next - ARGO_HASH;
     if (first >= data.nent)
         return 0;
     n = data.nent - first < ENTRIES ? data.nent - first : ENTRIES;

@@ -60,7 +60,7 @@ struct argo_ring;
 struct argo_step {
     uint64_t arg1;
     uint32_t op;
-    uint32_t next; /* notify: entries done + 1; sendv: 1: a part was copied. 0: nothing */
+    uint32_t next; /* notify: chains of rings, then entries done; sendv: 1: a part was copied */
 };
 
 /* Part of struct domain. All zero at first. */

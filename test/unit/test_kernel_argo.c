@@ -202,6 +202,7 @@ START_TEST(rings_at_the_limit)
     for (uint32_t d = 0; d < DOMAINS; d++)
         EXPECT_EQ(message_send(d, 0, PORT2, 1, ADDR(DATA), 1), 1);
     EXPECT_EQ(notify_all(0), 0);
+    EXPECT(world.steps >= 3);
     for (uint32_t p = 0; p < 2; p++)
         for (uint32_t d = 0; d < KEEL_DOMAINS_MAX - p; d++)
             EXPECT_EQ(ring_unregister(0, p ? PORT2 : PORT, d), 0);
