@@ -111,12 +111,3 @@ bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state, u
     lock_release(&claim_lock);
     return clean;
 }
-
-uint64_t frames_count(enum frame_state state)
-{
-    uint64_t count = 0;
-
-    for (uint64_t i = 0; i < pages_total; i++)
-        count += __atomic_load_n(&table[i].state, __ATOMIC_RELAXED) == state;
-    return count;
-}

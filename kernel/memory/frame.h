@@ -72,7 +72,4 @@ must_check bool frames_claim(struct frame *first, uint64_t pages, enum frame_sta
 bool frames_are(const struct frame *first, uint64_t pages, uint64_t word);
 void frames_set(struct frame *first, uint64_t pages, uint64_t word);
 
-/* Number of frames in a state: for tests and counts; slow. */
-uint64_t frames_count(enum frame_state state);
-
 #endif

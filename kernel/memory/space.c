@@ -35,12 +35,6 @@ struct run {
     uint32_t missing; /* tables on the way to the first entry */
 };
 
-/* Tables that were taken out of the tree and wait for the flush. */
-struct detached {
-    uint64_t *table[STAGE2_ROOT_ORDER / LEVEL];
-    uint32_t count;
-};
-
 static inline uint64_t index_at(struct ipa ipa, uint32_t order)
 {
     return ipa.v >> (KEEL_PAGE_SHIFT + order) & (STAGE2_ENTRIES - 1);
@@ -119,7 +113,9 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
     if (pages == 0 || pages > POOL_ADD_MAX || !first)
         return -KEEL_EINVAL;
     lock_take(&space->lock);
-    if (frames_claim(first, pages, FRAME_POOL, space->owner)) {
+    if (!space->open) {
+        status = -KEEL_EBUSY;
+    } else if (frames_claim(first, pages, FRAME_POOL, space->owner)) {
         for (uint32_t i = 0; i + 1 < pages; i++)
             first[i].link = number + i + 1;
         first[pages - 1].link = space->pool.first;
@@ -167,6 +163,8 @@ static int64_t run_is_free(const struct space *space, const struct run *run) REQ
 {
     uint64_t count = run->missing ? run->entry != NULL : run->count;
 
+    if (!space->open)
+        return -KEEL_EBUSY;
     for (uint64_t i = 0; i < count; i++)
         if (run->entry[i] != 0)
             return -KEEL_EBUSY;
@@ -230,18 +228,17 @@ static void run_map(struct space *space, struct run *run, struct paddr pa, uint3
 }
 
 /* Break: nothing is reachable through the entries any more, but they still tell what was. The
- * caller makes them new or zero, then calls detached_give. */
-static void run_break(struct space *space, struct run *run, struct detached *detached)
-    REQUIRES(space->lock)
+ * caller makes them zero. Tables that are empty
+ * now are in the pool at once, but nothing is taken from it until the flush is done. */
+static void run_break(struct space *space, const struct run *run) REQUIRES(space->lock)
 {
     uint64_t *entry = run->entry, entries = run->count;
     uint32_t order = run->order, at;
 
     for (uint64_t i = 0; i < run->count; i++)
         entry_set(&entry[i], stage2_broken(entry[i]));
-    detached->count = 0;
     while ((table_frame(entry)->link -= (uint32_t)entries) == 0 && order < STAGE2_ROOT_ORDER) {
-        detached->table[detached->count++] = entry - index_at(run->ipa, order);
+        pool_push(space, entry - index_at(run->ipa, order));
         order += LEVEL;
         entry = walk(space, run->ipa, order, &at);
         entries = 1;
@@ -251,18 +248,9 @@ static void run_break(struct space *space, struct run *run, struct detached *det
     tlb_flush_ipa(space, run->ipa, run->order, run->count);
 }
 
-static void detached_give(struct space *space, const struct detached *detached)
-    REQUIRES(space->lock)
-{
-    for (uint32_t i = 0; i < detached->count; i++)
-        pool_push(space, detached->table[i]);
-}
-
 static void run_unmap(struct space *space, struct run *run) REQUIRES(space->lock)
 {
-    struct detached detached;
-
-    run_break(space, run, &detached);
+    run_break(space, run);
     for (uint64_t i = 0; i < run->count; i++) {
         uint64_t entry = run->entry[i];
 
@@ -276,7 +264,6 @@ static void run_unmap(struct space *space, struct run *run) REQUIRES(space->lock
             }
         }
     }
-    detached_give(space, &detached);
 }
 
 static void run_protect(struct space *space, const struct run *run, uint32_t perm)
@@ -316,6 +303,7 @@ void space_init(struct space *space, uint16_t owner, bool machine)
 {
     lock_take(&space->lock);
     CHECK(space->root.v == 0 && space->pool.total == 0);
+    space->open = true;
     space->owner = owner;
     space->machine = machine;
     space->pages = 0;
@@ -326,12 +314,11 @@ void space_init(struct space *space, uint16_t owner, bool machine)
     lock_release(&space->lock);
 }
 
-/* The last check takes the frames. */
+/* The last check takes the frames. boot: instead of clean ones, those that space_map_boot is for.
+ */
 static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
-                   uint64_t count, uint32_t perm)
+                   uint64_t count, uint32_t perm, bool boot)
 {
-    bool device = perm & KEEL_PERM_DEVICE;
-    struct frame *frame;
     struct run run;
     int64_t status;
 
@@ -341,12 +328,16 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
         status = -KEEL_EINVAL;
     if (status == 0)
         status = run_is_free(space, &run);
-    if (status == 0 && !device) {
-        frame = frames_of(pa, run.count << order);
-        if (!frame || !frames_claim(frame, run.count << order, FRAME_OWNED, space->owner))
+    if (status == 0 && !(perm & KEEL_PERM_DEVICE)) {
+        uint64_t pages = run.count << order;
+        struct frame *frame = frames_of(pa, pages);
+
+        if (frame && (boot ? frames_are(frame, pages, FRAME_WORD(FRAME_OWNED, space->owner))
+                           : frames_claim(frame, pages, FRAME_OWNED, space->owner)))
+            space->pages += pages;
+        else if (!frame || !boot || (perm & KEEL_PERM_WRITE) ||
+                 !frames_are(frame, pages, FRAME_WORD(FRAME_RESERVED, 0)))
             status = -KEEL_EINVAL;
-        else
-            space->pages += run.count << order;
     }
     if (status == 0) {
         run_map(space, &run, pa, perm);
@@ -361,7 +352,8 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
 int64_t space_map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
                   uint64_t count, uint32_t perm)
 {
-    return perm_is_valid(space, perm) ? map(space, pa, ipa, order, count, perm) : -KEEL_EINVAL;
+    return perm_is_valid(space, perm) ? map(space, pa, ipa, order, count, perm, false)
+                                      : -KEEL_EINVAL;
 }
 
 int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
@@ -369,33 +361,19 @@ int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa, u
 {
     if (pa.v >= STAGE2_PA_LIMIT - SPACE_LIMIT) /* more than `count` blocks can be */
         return -KEEL_EINVAL;
-    return map(space, pa, ipa, order, count, KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_DEVICE);
+    return map(space, pa, ipa, order, count, KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_DEVICE,
+               false);
 }
 
 int64_t space_map_boot(struct space *space, struct paddr pa, struct ipa ipa, uint64_t pages,
                        uint32_t perm)
 {
-    struct frame *frame = frames_of(pa, pages);
-    int64_t status = frame && perm_is_valid(space, perm) ? 0 : -KEEL_EINVAL;
-    struct run run;
+    int64_t status = perm_is_valid(space, perm) ? 0 : -KEEL_EINVAL;
 
-    lock_take(&space->lock);
-    for (uint64_t done = 0; done < pages && status == 0; done += run.count) {
-        status =
-            run_find(space, IPA(ipa.v + done * KEEL_PAGE_SIZE), 0, pages - done, BATCH_PAGES, &run);
-        if (status == 0)
-            status = run_is_free(space, &run);
-        for (uint64_t i = 0; i < run.count && status == 0; i++) {
-            if (frame[done + i].word == FRAME_WORD(FRAME_OWNED, space->owner))
-                space->pages++;
-            else if (frame[done + i].state != FRAME_RESERVED || (perm & KEEL_PERM_WRITE))
-                status = -KEEL_EINVAL;
-        }
-        if (status == 0)
-            run_map(space, &run, PADDR(pa.v + done * KEEL_PAGE_SIZE), perm);
-    }
-    lock_release(&space->lock);
-    return status;
+    for (uint64_t done = 0; status >= 0 && done < pages; done += (uint64_t)status)
+        status = map(space, PADDR(pa.v + done * KEEL_PAGE_SIZE), IPA(ipa.v + done * KEEL_PAGE_SIZE),
+                     0, pages - done, perm, true);
+    return status < 0 ? status : 0;
 }
 
 /* perm 0: unmaps. Permissions change without a break: neither address nor attributes do (Arm ARM
@@ -457,9 +435,8 @@ static void donate(struct space *from, struct run *source, struct space *to, str
 {
     uint64_t word = FRAME_WORD(FRAME_OWNED, to->owner);
     uint64_t pages = source->count << source->order;
-    struct detached detached;
 
-    run_break(from, source, &detached);
+    run_break(from, source);
     run_build(to, target);
     for (uint64_t i = 0; i < source->count; i++) {
         struct paddr pa = stage2_address(source->entry[i]);
@@ -470,7 +447,6 @@ static void donate(struct space *from, struct run *source, struct space *to, str
     }
     table_frame(target->entry)->link += (uint32_t)target->count;
     stage2_publish();
-    detached_give(from, &detached);
     from->pages -= pages;
     to->pages += pages;
 }
@@ -536,16 +512,6 @@ int64_t space_translate(struct space *space, struct ipa ipa, enum space_access a
     return *address ? 0 : -KEEL_EFAULT;
 }
 
-/* The two kernel addresses of [ipa, ipa + bytes), at most a page long. -EFAULT. */
-static inline int64_t parts_find(const struct space *space, struct ipa ipa, uint64_t bytes,
-                                 enum space_access access, char *part[2]) REQUIRES(space->lock)
-{
-    part[0] = part[1] = translate(space, ipa, access);
-    if (unlikely(bytes > page_rest(ipa)))
-        part[1] = translate(space, IPA(ipa.v + page_rest(ipa)), access);
-    return likely(part[0] && part[1] && bytes <= KEEL_PAGE_SIZE) ? 0 : -KEEL_EFAULT;
-}
-
 bool space_has(struct space *space, struct ipa ipa, bool write)
 {
     uint64_t entry = 0;
@@ -566,38 +532,37 @@ uint64_t space_pages(struct space *space)
     return pages;
 }
 
-int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
+/* From the space to `to`, or from `from` to the space: one of them is NULL. */
+static inline int64_t transfer(struct space *space, struct ipa ipa, char *to, const char *from,
+                               uint64_t bytes)
 {
-    uint64_t first = min(bytes, page_rest(from));
-    char *part[2];
-    int64_t status;
+    enum space_access access = to ? SPACE_READ : SPACE_WRITE;
+    uint64_t first = min(bytes, page_rest(ipa)), rest = bytes - first;
+    char *part, *next;
+    bool good;
 
     lock_take(&space->lock);
-    status = parts_find(space, from, bytes, SPACE_READ, part);
-    if (likely(status == 0)) {
-        memcpy(to, part[0], first);
-        if (unlikely(bytes > first))
-            memcpy((char *)to + first, part[1], bytes - first);
+    part = next = translate(space, ipa, access);
+    if (unlikely(rest > 0))
+        next = translate(space, IPA(ipa.v + first), access);
+    good = part && next && bytes <= KEEL_PAGE_SIZE;
+    if (likely(good)) {
+        memcpy(to ? to : part, to ? part : from, first);
+        if (unlikely(rest > 0))
+            memcpy(to ? to + first : next, to ? next : from + first, rest);
     }
     lock_release(&space->lock);
-    return status;
+    return likely(good) ? 0 : -KEEL_EFAULT;
+}
+
+int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
+{
+    return transfer(space, from, to, NULL, bytes);
 }
 
 int64_t space_write(struct space *space, struct ipa to, const void *from, uint64_t bytes)
 {
-    uint64_t first = min(bytes, page_rest(to));
-    char *part[2];
-    int64_t status;
-
-    lock_take(&space->lock);
-    status = parts_find(space, to, bytes, SPACE_WRITE, part);
-    if (likely(status == 0)) {
-        memcpy(part[0], from, first);
-        if (unlikely(bytes > first))
-            memcpy(part[1], (const char *)from + first, bytes - first);
-    }
-    lock_release(&space->lock);
-    return status;
+    return transfer(space, to, NULL, from, bytes);
 }
 
 int64_t space_copy(struct space *to, struct ipa to_ipa, struct space *from, struct ipa from_ipa,
@@ -685,6 +650,7 @@ int64_t space_teardown(struct space *space)
     int64_t status = 0;
 
     lock_take(&space->lock);
+    space->open = false;
     for (uint32_t i = 0; space->root.v != 0 && space->teardown < SPACE_LIMIT; i++)
         if (i == TEARDOWN_ENTRIES || teardown_leaves(space)) {
             status = -KEEL_EAGAIN;

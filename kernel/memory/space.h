@@ -29,8 +29,10 @@ struct pool {
 
 struct space {
     struct lock lock;
-    uint16_t owner;    /* domain id */
-    bool machine;      /* RAM may be mapped RWX; walks are shared with EL1 */
+    uint16_t owner; /* domain id */
+    bool open
+        GUARDED_BY(lock); /* between space_init and teardown: only then it is given anything */
+    bool machine;         /* RAM may be mapped RWX; walks are shared with EL1 */
     struct paddr root; /* first table; 0: none yet. Changes only while no vCPU of the owner runs */
     struct pool pool GUARDED_BY(lock);
     uint64_t pages GUARDED_BY(lock);      /* OWNED frames that are mapped */

@@ -55,15 +55,6 @@ static inline bool stage2_is_device(uint64_t entry)
     return (entry & STAGE2_MEMATTR) != STAGE2_MEMATTR_WB;
 }
 
-/* What a leaf allows: enum keel_perm. */
-static inline uint32_t stage2_perm(uint64_t entry)
-{
-    return ((entry & STAGE2_S2AP_READ) ? (uint32_t)KEEL_PERM_READ : 0) |
-           ((entry & STAGE2_S2AP_WRITE) ? (uint32_t)KEEL_PERM_WRITE : 0) |
-           ((entry & STAGE2_XN) ? 0 : (uint32_t)KEEL_PERM_EXEC) |
-           (stage2_is_device(entry) ? (uint32_t)KEEL_PERM_DEVICE : 0);
-}
-
 static inline uint64_t stage2_table(struct paddr pa)
 {
     return pa.v | STAGE2_TABLE | STAGE2_VALID;
@@ -84,7 +75,8 @@ static inline uint64_t stage2_broken(uint64_t entry)
     return entry & ~STAGE2_VALID;
 }
 
-/* Entries written so far are seen by the walks of every CPU from now on. */
+/* What this CPU has written so far is seen by all walks that begin from now on, here and elsewhere.
+ */
 void stage2_publish(void);
 
 /* Each CPU, before it runs a domain; the boot CPU first. Sets VTCR_EL2. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memcpy, memmove, memset, memcmp on general registers: 64 bytes a turn, then by the bits of the rest. */
+/* memcpy, memmove, memset, memcmp on general registers. Only memcpy is made for speed. */
 
     .macro function name
     .globl \name
@@ -58,27 +58,12 @@ function memmove
     sub x4, x0, x1
     cmp x4, x2
     b.hs copy_up
-    add x1, x1, x2
-    add x3, x3, x2
-    subs x2, x2, #64
+1:  subs x2, x2, #1
     b.lo 2f
-1:  ldp x4, x5, [x1, #-16]
-    ldp x6, x7, [x1, #-32]
-    ldp x8, x9, [x1, #-48]
-    ldp x10, x11, [x1, #-64]!
-    stp x4, x5, [x3, #-16]
-    stp x6, x7, [x3, #-32]
-    stp x8, x9, [x3, #-48]
-    stp x10, x11, [x3, #-64]!
-    subs x2, x2, #64
-    b.hs 1b
-2:  ands x2, x2, #63
-    b.eq 4f
-3:  ldrb w4, [x1, #-1]!
-    strb w4, [x3, #-1]!
-    subs x2, x2, #1
-    b.ne 3b
-4:  ret
+    ldrb w4, [x1, x2]
+    strb w4, [x3, x2]
+    b 1b
+2:  ret
     .size memmove, . - memmove
 
 function memset
@@ -86,29 +71,18 @@ function memset
     and x1, x1, #0xff
     mov x4, #0x0101010101010101
     mul x1, x1, x4
-    subs x2, x2, #64
+    subs x2, x2, #32
     b.lo 2f
-1:  stp x1, x1, [x3]
-    stp x1, x1, [x3, #16]
-    stp x1, x1, [x3, #32]
-    stp x1, x1, [x3, #48]
-    add x3, x3, #64
-    subs x2, x2, #64
+1:  stp x1, x1, [x3], #16
+    stp x1, x1, [x3], #16
+    subs x2, x2, #32
     b.hs 1b
-2:  tbz x2, #5, 3f
-    stp x1, x1, [x3], #16
-    stp x1, x1, [x3], #16
-3:  tbz x2, #4, 4f
-    stp x1, x1, [x3], #16
-4:  tbz x2, #3, 5f
-    str x1, [x3], #8
-5:  tbz x2, #2, 6f
-    str w1, [x3], #4
-6:  tbz x2, #1, 7f
-    strh w1, [x3], #2
-7:  tbz x2, #0, 8f
-    strb w1, [x3]
-8:  ret
+2:  ands x2, x2, #31
+    b.eq 4f
+3:  strb w1, [x3], #1
+    subs x2, x2, #1
+    b.ne 3b
+4:  ret
     .size memset, . - memset
 
 function memcmp

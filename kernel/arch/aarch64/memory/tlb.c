@@ -53,7 +53,7 @@ void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, ui
     uint64_t ttbr;
 
     dsb(ish);
-    ttbr = space_ttbr(space); /* after the barrier: see tlb_sync */
+    ttbr = space_ttbr(space); /* after the barrier: see vmid_renew */
     if (TTBR_VMID(ttbr) == 0)
         return; /* it has never run */
     enter(&old, ttbr);
@@ -86,9 +86,4 @@ void tlb_flush_all(void)
     tlbi(alle1is);
     dsb(ish);
     isb();
-}
-
-void tlb_sync(void)
-{
-    dsb(ish);
 }

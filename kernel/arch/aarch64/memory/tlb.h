@@ -20,8 +20,4 @@ void tlb_flush_local(uint64_t ttbr);
 /* Everything of every space, on every CPU. */
 void tlb_flush_all(void);
 
-/* Table entries written before this, by any CPU that has flushed since, are seen by the walks that
- * this CPU begins after it. */
-void tlb_sync(void);
-
 #endif

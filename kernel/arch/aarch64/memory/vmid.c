@@ -86,7 +86,8 @@ static void vmid_renew(struct space *space, uint32_t cpu)
         __atomic_store_n(&space->vmid, vmid_choose(space->vmid), __ATOMIC_RELAXED);
     __atomic_store_n(&cpus[cpu].active, space->vmid, __ATOMIC_SEQ_CST);
     lock_release(&vmid_lock);
-    tlb_sync(); /* a flush either saw the new VMID, or its changes are seen now */
+    /* Before any walk: a flush that did not see the new VMID has its changes seen by them. */
+    stage2_publish();
 }
 
 uint64_t space_activate(struct space *space, uint32_t cpu, uint32_t vcpu)

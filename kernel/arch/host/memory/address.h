@@ -5,7 +5,7 @@
 
 #include "base.h"
 
-#define HOST_RAM_PA 0x40000000ul
+#define HOST_RAM_PA    0x40000000ul
 #define HOST_RAM_BYTES (16ul << 20)
 
 extern char host_ram[HOST_RAM_BYTES];

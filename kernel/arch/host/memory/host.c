@@ -15,6 +15,15 @@ struct host_counters host_counters;
 void (*host_tlb_flushing)(const struct space *space, struct ipa ipa, uint32_t order,
                           uint64_t count);
 
+uint64_t frames_count(enum frame_state state)
+{
+    uint64_t count = 0;
+
+    for (uint64_t pa = HOST_RAM_PA; pa < HOST_RAM_PA + HOST_RAM_BYTES; pa += KEEL_PAGE_SIZE)
+        count += frame_of(PADDR(pa))->state == state;
+    return count;
+}
+
 uint64_t host_access(uint64_t ttbr, struct ipa ipa)
 {
     uint64_t page = ipa.v >> KEEL_PAGE_SHIFT, vmid = TTBR_VMID(ttbr), entry;
@@ -62,10 +71,6 @@ void tlb_flush_all(void)
 {
     host_counters.flushes_all++;
     host_tlb_used = 0;
-}
-
-void tlb_sync(void)
-{
 }
 
 void stage2_publish(void)

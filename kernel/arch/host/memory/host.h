@@ -26,12 +26,15 @@ struct host_counters {
 };
 extern struct host_counters host_counters;
 
+/* Frames of the host's RAM in a state. */
+uint64_t frames_count(enum frame_state state);
+
 /* Called by tlb_flush_ipa before it forgets, if set. */
 extern void (*host_tlb_flushing)(const struct space *space, struct ipa ipa, uint32_t order,
                                  uint64_t count);
 
-/* The leaf that the hardware uses for ipa under this translation base, found in the TLB or by a walk
- * that the TLB then remembers; 0 if there is none (not remembered). */
+/* The leaf that the hardware uses for ipa under this translation base, found in the TLB or by a
+ * walk that the TLB then remembers; 0 if there is none (not remembered). */
 uint64_t host_access(uint64_t ttbr, struct ipa ipa);
 
 #endif
