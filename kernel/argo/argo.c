@@ -901,3 +901,12 @@ int64_t argo_teardown(struct domain *domain) NO_LOCK_ANALYSIS
     argo_signal_all(wake);
     return argo->rings == 0 ? 0 : -KEEL_EAGAIN;
 }
+
+bool argo_has_kernel_ring(struct domain *domain)
+{
+    lock_take(&domain->argo.lock);
+    bool has = domain->argo.kernel;
+
+    lock_release(&domain->argo.lock);
+    return has;
+}

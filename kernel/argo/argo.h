@@ -89,6 +89,9 @@ must_check int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint
 must_check int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
                                     uint32_t len);
 
+/* Whether the kernel can send to the domain. For itself, or where the answer may be old. */
+bool argo_has_kernel_ring(struct domain *domain);
+
 /* The domain is dead and none of its vCPUs runs: a step of taking its rings away. Who waited for
  * space in them is woken. 0: none left; -EAGAIN: there is more to do. The domain's own waits in
  * other rings stay, at most one a ring, and mean nothing: they end in a signal to nobody. */

@@ -79,8 +79,9 @@ static struct authority_port *port_make(struct domain *domain, uint32_t port)
     struct authority_port *entry = port_find(domain, port);
 
     if (!entry) {
-        entry = &domain->authority.port[domain->authority.ports++];
+        entry = &domain->authority.port[domain->authority.ports];
         *entry = (struct authority_port){.port = port};
+        __atomic_store_n(&domain->authority.ports, domain->authority.ports + 1, __ATOMIC_RELEASE);
     }
     return entry;
 }

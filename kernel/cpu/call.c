@@ -50,11 +50,11 @@ static int64_t wait(struct vcpu *caller, uint64_t deadline)
         /* A signal came in between, and nobody has woken it yet: take it back. */
         if (likely(!__atomic_load_n(&caller->events, __ATOMIC_SEQ_CST)) ||
             !__atomic_compare_exchange_n(&caller->state, &waiting, VCPU_RUNNING, false,
-                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) ||
+            !vcpu_claimed(cpu, caller))
             return CALL_LEFT;
         cpu->current = caller;
-        caller->waits = false;
-        timer_cancel(&caller->timer);
+        return (int64_t)caller->registers.x[0];
     }
     events = __atomic_exchange_n(&caller->events, 0, __ATOMIC_SEQ_CST);
     return (int64_t)events;
@@ -95,7 +95,7 @@ int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct k
     status = wait(caller, deadline);
     if (unlikely(status != CALL_LEFT)) {
         if (action != KEEL_REPLY_OFF)
-            dispatch_ready(vcpu);
+            dispatch_wake(vcpu);
         __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
     } else if (likely(dispatch_claim(cpu, vcpu))) {
         cpu->current = vcpu;
@@ -197,19 +197,23 @@ int64_t call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct k
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
     uint8_t off = VCPU_OFF;
+    uint8_t loaded;
 
     (void)caller;
     (void)edge;
-    if (!vcpu || !domain_runs(peer))
+    /* Only a machine's: at `pc`, a vCPU is at EL1. */
+    if (!vcpu || vcpu->user || !domain_runs(peer))
         return -KEEL_EINVAL;
-    if (__atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST) != CPU_NONE) {
-        cpu_kick(vcpu->loaded_on);
-        return __atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_OFF ? CALL_AGAIN
-                                                                            : -KEEL_EEXIST;
-    }
     if (!__atomic_compare_exchange_n(&vcpu->state, &off, VCPU_STARTING, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_RELAXED))
         return -KEEL_EEXIST;
+    loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
+    if (loaded != CPU_NONE) {
+        __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
+        cpu_kick(loaded);
+        return CALL_AGAIN;
+    }
+    timer_cancel(&vcpu->timer);
     arch_vcpu_start(vcpu, pc, x0);
     __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
     dispatch_wake(vcpu);
@@ -228,6 +232,13 @@ int64_t call_vcpu_state(struct vcpu *caller, struct domain *peer, const struct k
     return __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) != VCPU_OFF;
 }
 
+static bool domain_lives(const struct domain *domain)
+{
+    uint8_t state = __atomic_load_n(&domain->state, __ATOMIC_ACQUIRE);
+
+    return state == KEEL_DOMAIN_SEALED || state == KEEL_DOMAIN_RUNNING;
+}
+
 static bool vcpu_rests(const struct vcpu *vcpu)
 {
     return __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) != VCPU_RUNNING;
@@ -239,9 +250,11 @@ int64_t call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct ke
     struct vcpu *vcpu = vcpu_of(peer, index);
     struct keel_registers registers;
 
-    (void)edge;
     if (!vcpu)
         return -KEEL_EINVAL;
+    /* Who only builds sees nothing of a life between its beginning and its end. */
+    if (!(edge->rights & KEEL_RIGHT_REGISTERS) && domain_lives(peer))
+        return -KEEL_EBUSY;
     if (!vcpu_rests(vcpu))
         return -KEEL_EBUSY;
     arch_registers_read(vcpu, &registers);
@@ -346,10 +359,10 @@ int64_t call_memory_donate(struct vcpu *caller, struct domain *peer, const struc
 
 #define COPY_BYTES_MAX 4096u
 
-/* The window holds the whole range. */
+/* The window holds the whole range; bytes > 0. */
 static bool window_has(const struct keel_edge *edge, uint64_t ipa, uint64_t bytes)
 {
-    return ipa >= edge->memory_lo && ipa <= edge->memory_hi && bytes <= edge->memory_hi - ipa + 1;
+    return ipa >= edge->memory_lo && ipa <= edge->memory_hi && bytes - 1 <= edge->memory_hi - ipa;
 }
 
 /* At most COPY_BYTES_MAX in all; the caller comes again for the rest. */
@@ -491,10 +504,11 @@ int64_t call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2
                   uint64_t arg4)
 {
     _Static_assert(ARGO_AGAIN == CALL_AGAIN, "one value for: execute the call again");
+    bool had = argo_has_kernel_ring(caller->domain);
     int64_t status = argo_call(caller, op, arg1, arg2, arg3, arg4);
 
     /* A new kernel ring: what waits for this service is delivered again. */
-    if (op == KEEL_ARGO_REGISTER_RING && status == 0 && caller->domain->argo.kernel)
+    if (!had && argo_has_kernel_ring(caller->domain))
         exit_replay(caller->domain);
     return status;
 }
@@ -553,12 +567,12 @@ int64_t call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
     if (status == 0)
         status = space_read(space, slot_list, slots, plan.nslots * sizeof(slots[0]));
     if (status == 0)
-        status = plan_commit(caller->domain->authority.self_cpus, &plan, buckets, slots);
+        status = plan_check(caller->domain->authority.self_cpus, &plan, buckets, slots);
     if (status == 0)
         status = space_write(space, bucket_list, buckets, plan.nbuckets * sizeof(buckets[0]));
     if (status == 0)
         status = space_write(space, slot_list, slots, plan.nslots * sizeof(slots[0]));
-    return status;
+    return status == 0 ? plan_commit(&plan, buckets, slots) : status;
 }
 
 #define PLAN_READS_MAX 32

@@ -13,14 +13,34 @@ void cpu_kick(uint32_t index)
 
     __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
     if (cpu != cpu_this())
-        gic_kick(index);
+        arch_kick(index);
+}
+
+static uint64_t graces; /* atomic: how many have begun */
+
+uint64_t cpus_grace_begin(void)
+{
+    return __atomic_add_fetch(&graces, 1, __ATOMIC_SEQ_CST);
+}
+
+bool cpus_grace_over(uint64_t grace)
+{
+    bool over = true;
+
+    for (uint32_t i = 0; i < cpus_online; i++)
+        if (cpu_at(i) != cpu_this() &&
+            __atomic_load_n(&cpu_at(i)->grace, __ATOMIC_ACQUIRE) < grace) {
+            cpu_kick(i);
+            over = false;
+        }
+    return over;
 }
 
 void cpu_kick_timer(struct cpu *cpu)
 {
     __atomic_store_n(&cpu->rearm, true, __ATOMIC_SEQ_CST);
     if (cpu != cpu_this())
-        gic_kick(cpu->index);
+        arch_kick(cpu->index);
 }
 
 void cpu_arm(struct cpu *cpu)
@@ -39,8 +59,11 @@ struct vcpu *cpu_leave(void)
     struct cpu *cpu = cpu_this();
 
     for (;;) {
-        if (unlikely(__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) || !cpu->current))
+        if (unlikely(__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) || !cpu->current)) {
+            __atomic_store_n(&cpu->grace, __atomic_load_n(&graces, __ATOMIC_ACQUIRE),
+                             __ATOMIC_RELEASE);
             dispatch(cpu);
+        }
         if (likely(cpu->current && !__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST)))
             break;
         if (!cpu->current)

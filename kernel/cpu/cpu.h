@@ -27,6 +27,7 @@ struct cpu {
     bool resched;         /* atomic: choose again before leaving the kernel */
     bool online;          /* atomic */
     bool rearm;           /* atomic: the hardware timer may be set to the wrong time */
+    uint64_t grace;       /* atomic: the last grace whose beginning it saw, holding nothing older */
 
     uint64_t since;       /* when owner's turn began or was last accounted */
     uint64_t slice_end;   /* when the turn ends, or TIME_NEVER */
@@ -60,6 +61,11 @@ struct vcpu *cpu_leave(void);
 
 /* Makes a CPU choose again: now if it is this one, else by an IPI. */
 void cpu_kick(uint32_t cpu);
+
+/* A call may hold a pointer to a vCPU that another CPU is taking apart. A grace is over when every
+ * CPU has been on its way out of the kernel since it began; those that have not are kicked. */
+uint64_t cpus_grace_begin(void);
+bool cpus_grace_over(uint64_t grace);
 
 /* A timer in the list of this or any CPU; the deadline is counter ticks. One setter at a time. */
 void timer_set(struct timer *timer, uint32_t cpu, uint64_t deadline);

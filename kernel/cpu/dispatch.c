@@ -67,6 +67,12 @@ bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu)
     if (!__atomic_compare_exchange_n(&vcpu->state, &expected, VCPU_RUNNING, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_RELAXED))
         return false;
+    /* Now that it can't move: it may have left its registers elsewhere since the caller looked. */
+    if (unlikely(!may_run(cpu, vcpu))) {
+        __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
+        dispatch_wake(vcpu);
+        return false;
+    }
     ready_clear(vcpu);
     return vcpu_claimed(cpu, vcpu);
 }
@@ -146,6 +152,21 @@ static void choose_plan(struct cpu *cpu, uint64_t now, struct choice *best) REQU
     }
 }
 
+/* A turn has its slot's min_run before a better slot that woke up takes its place. */
+static void choose_minimum(struct cpu *cpu, uint64_t now, struct choice *best) REQUIRES(cpu->lock)
+{
+    uint32_t i = cpu->turn_slot;
+    uint64_t end = i < cpu->slots ? cpu->turn_start + cpu->slot[i].min_run : 0;
+    struct vcpu *run;
+
+    if (now >= end || best->rank >= cpu->turn_rank || !turn_lasts(cpu, now) ||
+        slot_vcpu(&cpu->slot[i]) != cpu->owner || !(run = help(cpu, cpu->owner)))
+        return;
+    if (end < cpu->next_refill)
+        cpu->next_refill = end;
+    *best = (struct choice){run, cpu->owner, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER};
+}
+
 /* In rotation, whatever is ready and not limited hard. */
 static void choose_background(struct cpu *cpu, uint64_t now, struct choice *best)
     REQUIRES(cpu->lock)
@@ -207,8 +228,11 @@ static struct choice choose(struct cpu *cpu, uint64_t now)
         rotate(cpu);
     }
     choose_reserve(cpu, now, &best);
-    if (!best.run)
+    if (!best.run) {
         choose_plan(cpu, now, &best);
+        if (best.run)
+            choose_minimum(cpu, now, &best);
+    }
     if (!best.run)
         choose_background(cpu, now, &best);
     lock_release(&cpu->lock);
@@ -365,53 +389,60 @@ static int32_t slot_check(const struct keel_plan_slot *slot)
     return 0;
 }
 
-/* Insertion in order of rank, behind its equals. */
+int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan_bucket *list,
+                   struct keel_plan_slot *slots)
+{
+    uint8_t rank = 0;
+
+    if (plan->cpu >= cpus_online || plan->flags || plan->nslots > KEEL_SLOTS_MAX ||
+        (plan->slice && plan->slice < SLICE_MIN_NS))
+        return -KEEL_EINVAL;
+    if (!(cpus >> plan->cpu & 1))
+        return -KEEL_EACCES;
+    for (uint32_t i = 0; i < plan->nbuckets; i++)
+        list[i].status = bucket_check(&list[i]);
+    for (uint32_t i = 0; i < plan->nslots; i++) {
+        slots[i].status = slots[i].rank < rank ? -KEEL_EINVAL : slot_check(&slots[i]);
+        if (slots[i].status == 0)
+            rank = slots[i].rank;
+    }
+    return 0;
+}
+
 static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIRES(cpu->lock)
 {
-    uint32_t i = cpu->slots++;
-
-    for (; i && cpu->slot[i - 1].entry.rank > entry->rank; i--)
-        cpu->slot[i] = cpu->slot[i - 1];
-    cpu->slot[i] = (struct slot){.entry = *entry, .min_run = time_from_ns(entry->min_run)};
+    cpu->slot[cpu->slots++] =
+        (struct slot){.entry = *entry, .min_run = time_from_ns(entry->min_run)};
     if (entry->flags & KEEL_SLOT_HARD)
         cpu->hard[entry->domain] |= (uint16_t)(1u << entry->vcpu);
 }
 
-int64_t plan_commit(uint64_t cpus, const struct keel_plan *plan, struct keel_plan_bucket *list,
-                    struct keel_plan_slot *slots)
+int64_t plan_commit(const struct keel_plan *plan, const struct keel_plan_bucket *list,
+                    const struct keel_plan_slot *slots)
 {
-    struct cpu *cpu;
+    struct cpu *cpu = cpu_at(plan->cpu);
     uint64_t now = time_now();
+    uint64_t lease = time_from_ns(plan->lease);
 
-    if (plan->cpu >= cpus_online || plan->flags || plan->nslots > KEEL_SLOTS_MAX)
-        return -KEEL_EINVAL;
-    if (!(cpus >> plan->cpu & 1))
-        return -KEEL_EACCES;
-    cpu = cpu_at(plan->cpu);
-
-    for (uint32_t i = 0; i < plan->nbuckets; i++) {
-        list[i].status = bucket_check(&list[i]);
-        if (list[i].status == 0)
-            bucket_set(&buckets[list[i].index], time_from_ns(list[i].budget),
-                       time_from_ns(list[i].period),
-                       time_from_ns(list[i].deadline ? list[i].deadline : list[i].period), now);
-    }
     lock_take(&cpu->lock);
     if (plan->epoch < cpu->epoch) {
         lock_release(&cpu->lock);
         return -KEEL_ESTALE;
     }
+    for (uint32_t i = 0; i < plan->nbuckets; i++)
+        if (list[i].status == 0)
+            bucket_set(&buckets[list[i].index], time_from_ns(list[i].budget),
+                       time_from_ns(list[i].period),
+                       time_from_ns(list[i].deadline ? list[i].deadline : list[i].period), now);
     cpu->epoch = plan->epoch;
     cpu->slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
-    cpu->lease_end = plan->lease ? now + time_from_ns(plan->lease) : TIME_NEVER;
+    cpu->lease_end = plan->lease && lease < TIME_NEVER - now ? now + lease : TIME_NEVER;
     cpu->slots = 0;
     cpu->turn_slot = SLOT_NONE;
     memset(cpu->hard, 0, sizeof(cpu->hard));
-    for (uint32_t i = 0; i < plan->nslots; i++) {
-        slots[i].status = slot_check(&slots[i]);
+    for (uint32_t i = 0; i < plan->nslots; i++)
         if (slots[i].status == 0)
             slot_add(cpu, &slots[i]);
-    }
     lock_release(&cpu->lock);
     cpu_kick(plan->cpu);
     return 0;

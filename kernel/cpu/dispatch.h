@@ -17,6 +17,7 @@
 #define RANK_PLAN 1u         /* + the slot's rank */
 #define RANK_BACKGROUND 0x200u
 #define SLICE_DEFAULT_NS 5000000u
+#define SLICE_MIN_NS 100000u /* shorter ones would leave a CPU no time but the kernel's */
 
 /* Chooses what this CPU runs (cpu->current, NULL: nothing) and on whose time. */
 void dispatch(struct cpu *cpu);
@@ -36,8 +37,13 @@ void dispatch_yield(struct cpu *cpu);
 /* READY -> RUNNING on this CPU, unless somebody else was quicker or it may not run here. */
 bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu);
 
-/* A plan as the policy sent it; entries' status is filled in. */
-must_check int64_t plan_commit(uint64_t cpus, const struct keel_plan *plan,
-                               struct keel_plan_bucket *buckets, struct keel_plan_slot *slots);
+/* A plan as the policy sent it: whether it may be committed, and which entries count (their status
+ * is filled in). */
+must_check int64_t plan_check(uint64_t cpus, const struct keel_plan *plan,
+                              struct keel_plan_bucket *buckets, struct keel_plan_slot *slots);
+
+/* Replaces the CPU's plan by a checked one. -ESTALE: a later epoch was there; nothing changes. */
+must_check int64_t plan_commit(const struct keel_plan *plan, const struct keel_plan_bucket *buckets,
+                               const struct keel_plan_slot *slots);
 
 #endif

@@ -146,6 +146,8 @@ static void tell(struct domain *domain)
 
 int64_t domain_run(struct domain *domain)
 {
+    uint8_t off = VCPU_OFF;
+
     lock_take(&domain->lock);
     if (domain->state != KEEL_DOMAIN_SEALED ||
         (domain->kind == KEEL_DOMAIN_MACHINE && !__atomic_load_n(&authority_sealed, __ATOMIC_ACQUIRE))) {
@@ -155,8 +157,10 @@ int64_t domain_run(struct domain *domain)
     __atomic_store_n(&domain->state, KEEL_DOMAIN_RUNNING, __ATOMIC_RELEASE);
     lock_release(&domain->lock);
     irqs_start(domain);
-    __atomic_store_n(&domain->vcpu[0]->state, VCPU_READY, __ATOMIC_SEQ_CST);
-    dispatch_wake(domain->vcpu[0]);
+    /* Who may start its vCPUs may have been quicker. */
+    if (__atomic_compare_exchange_n(&domain->vcpu[0]->state, &off, VCPU_READY, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        dispatch_wake(domain->vcpu[0]);
     tell(domain);
     return 0;
 }
@@ -216,13 +220,18 @@ int64_t domain_destroy(struct domain *domain)
         status = argo_teardown(domain);
     if (status == 0)
         status = space_teardown(&domain->space);
+    if (status == 0 && domain->vcpus) {
+        domain->vcpus = 0; /* from now on no call finds them */
+        domain->grace = cpus_grace_begin();
+    }
+    if (status == 0 && !cpus_grace_over(domain->grace))
+        status = -KEEL_EAGAIN;
     if (status == 0) {
         lock_take(&vcpus_lock);
-        for (uint32_t i = 0; i < domain->vcpus; i++)
+        for (uint32_t i = 0; i < KEEL_VCPUS_MAX && domain->vcpu[i]; i++)
             domain->vcpu[i]->used = false;
         memset(domain->vcpu, 0, sizeof(domain->vcpu));
         lock_release(&vcpus_lock);
-        domain->vcpus = 0;
         domain->reserve.period = 0;
         __atomic_store_n(&domain->state, KEEL_DOMAIN_ABSENT, __ATOMIC_RELEASE);
     }

@@ -28,7 +28,8 @@ struct domain {
     uint16_t irq[KEEL_IRQS_MAX]; /* their numbers */
     uint32_t incarnation;        /* of this life, or the last; 0: never lived */
     uint64_t cpus;               /* physical CPUs that its vCPUs may run on */
-    struct vcpu *vcpu[KEEL_VCPUS_MAX];
+    struct vcpu *vcpu[KEEL_VCPUS_MAX]; /* stay until the grace at the end is over */
+    uint64_t grace;              /* destroying: when nobody finds its vCPUs any more */
     char name[16];
 
     struct authority authority;  /* its edges, and what others may do to it */

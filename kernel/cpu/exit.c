@@ -4,6 +4,7 @@
 
 #include "cpu/dispatch.h"
 
+#define DELIVERS_MAX 4  /* in one go: the rest at the next `wait` */
 #define SEQ_STEP 0x100u /* the low byte of a sequence number is the vCPU's index */
 
 void exit_raise(struct cpu *cpu, struct vcpu *vcpu, const struct route *route)
@@ -85,6 +86,8 @@ void exit_deliver(struct domain *service)
 {
     struct vcpu *server = service->vcpu[0];
 
+    uint32_t sent = 0;
+
     __atomic_store_n(&server->undelivered, false, __ATOMIC_SEQ_CST);
     for (uint32_t i = 0; i < VCPUS_TOTAL; i++) {
         struct vcpu *vcpu = &vcpus[i];
@@ -93,7 +96,8 @@ void exit_deliver(struct domain *service)
             vcpu->exit.service != service->id || __atomic_load_n(&vcpu->exit.sent, __ATOMIC_SEQ_CST))
             continue;
         vcpu->exit.sent = true;
-        if (argo_kernel_send(service, KEEL_MESSAGE_EXIT, &vcpu->exit.message,
+        if (sent++ == DELIVERS_MAX ||
+            argo_kernel_send(service, KEEL_MESSAGE_EXIT, &vcpu->exit.message,
                              sizeof(vcpu->exit.message)) < 0) {
             vcpu->exit.sent = false;
             __atomic_store_n(&server->undelivered, true, __ATOMIC_SEQ_CST);

@@ -34,7 +34,7 @@ void vcpu_kick(struct vcpu *vcpu)
         uint8_t cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
 
         if (cpu_at(cpu) != cpu_this())
-            gic_kick(cpu);
+            arch_kick(cpu);
     }
 }
 

@@ -4,6 +4,7 @@
 #define KERNEL_ARCH_CPU_H
 
 #include "arch/registers.h"
+#include "interrupt/gic.h"
 #include <keel/boot.h>
 
 #define CPU_BYTES 4096u /* at the top of the CPU's area; the stack ends below */
@@ -33,6 +34,12 @@ static inline struct cpu *cpu_this(void)
 
     __asm__("mov %0, sp" : "=r"(sp));
     return (struct cpu *)((sp & ~(KEEL_CPU_AREA - 1)) + KEEL_CPU_AREA - CPU_BYTES);
+}
+
+/* Makes another CPU pass through the kernel and choose again. */
+static inline void arch_kick(uint32_t cpu)
+{
+    gic_kick(cpu);
 }
 
 /* Before a vCPU that ran here gets any state but RUNNING: its light state goes to memory. */

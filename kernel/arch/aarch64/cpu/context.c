@@ -320,6 +320,7 @@ void arch_vcpu_init(struct vcpu *vcpu)
 
 void arch_vcpu_start(struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 {
+    vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
     memset(&vcpu->registers, 0, sizeof(vcpu->registers));
     memset(&vcpu->arch.el1, 0, sizeof(vcpu->arch.el1));
     vcpu->arch.el1.sctlr = SCTLR_EL1_RES1;

@@ -29,14 +29,12 @@ uint64_t time_now(void)
     return sysreg_read(cntpct_el0);
 }
 
-/* 64 bits hold ns times a frequency of up to 1 GHz for 18 s; longer times lose precision first. */
+/* 64 bits hold this for every ns and a frequency of up to 1 GHz. */
 uint64_t time_from_ns(uint64_t ns)
 {
     uint64_t frequency = sysreg_read(cntfrq_el0);
 
-    if (ns > 1000000000ul)
-        return ns / 1000 * frequency / 1000000;
-    return ns * frequency / 1000000000;
+    return ns / 1000000000 * frequency + ns % 1000000000 * frequency / 1000000000;
 }
 
 void arch_timer_set(struct cpu *cpu, uint64_t deadline)

@@ -127,7 +127,8 @@ static void machine_data_abort(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
     vcpu->abort = false;
     if (unlikely(!route)) {
         /* Its own memory, in the middle of a change of tables: once more. */
-        if (!space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
+        if ((cause != DFSC_TRANSLATION && (cause != DFSC_PERMISSION || (iss & ISS_S1PTW))) ||
+            !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
             vcpu->abort = true;
         return;
     }
@@ -214,7 +215,8 @@ static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
     case EC_IABORT_LOW: {
         uint64_t ipa = (sysreg_read(hpfar_el2) & ~0xful) << 8;
 
-        if ((esr & ISS_S1PTW) || !space_has(&vcpu->domain->space, IPA(ipa), false))
+        if ((esr & ISS_S1PTW) || (ISS_DFSC(esr) & 0x3c) != DFSC_TRANSLATION ||
+            !space_has(&vcpu->domain->space, IPA(ipa), false))
             machine_abort(vcpu, true, false);
         break;
     }

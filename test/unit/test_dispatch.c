@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dispatcher on the host build: a small machine with a clock that only moves when nothing is left
+ * to decide. Contract: kernel/cpu/dispatch.h, abi/keel/plan.h, kernel-rules 2 and 5.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "cpu/dispatch.h"
+#include "cpu/domain.h"
+#include "cpu/vcpu.h"
+
+#define CPUS 4
+#define MS 1000000ul
+
+/* The machine: what arch/ provides. A tick is a nanosecond. */
+
+struct domain domains[KEEL_DOMAINS_MAX];
+static struct {
+    union {
+        struct cpu cpu;
+        char bytes[CPU_BYTES];
+    } cpu[CPUS];
+    uint32_t here; /* whose turn it is to run kernel code */
+    uint64_t now;
+    bool kicked[CPUS];
+} machine;
+
+struct cpu *cpu_at(uint32_t index)
+{
+    ck_assert_uint_lt(index, CPUS);
+    return &machine.cpu[index].cpu;
+}
+
+struct cpu *cpu_this(void)
+{
+    return cpu_at(machine.here);
+}
+
+void arch_kick(uint32_t cpu)
+{
+    machine.kicked[cpu] = true;
+}
+
+void arch_save(struct cpu *cpu, struct vcpu *vcpu)
+{
+    (void)cpu;
+    (void)vcpu;
+}
+
+void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
+{
+    ck_assert_ptr_eq(cpu->current, vcpu);
+}
+
+void arch_unload(struct cpu *cpu)
+{
+    cpu->arch.loaded->loaded_on = CPU_NONE;
+    cpu->arch.loaded = NULL;
+}
+
+void arch_idle(struct cpu *cpu)
+{
+    (void)cpu;
+}
+
+void arch_timer_expired(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void arch_timer_set(struct cpu *cpu, uint64_t deadline)
+{
+    cpu->arch.timer = deadline;
+}
+
+uint64_t time_now(void)
+{
+    return machine.now;
+}
+
+uint64_t time_from_ns(uint64_t ns)
+{
+    return ns;
+}
+
+noreturn void check_failed(const char *file, int line, const char *condition)
+{
+    ck_abort_msg("%s:%d: %s", file, line, condition);
+    abort();
+}
+
+static void machine_start(uint32_t ncpus)
+{
+    memset(&machine, 0, sizeof(machine));
+    memset(domains, 0, sizeof(domains));
+    memset(vcpus, 0, sizeof(vcpus));
+    cpus_online = ncpus;
+    cpus_idle = 0;
+    for (uint32_t i = 0; i < CPUS; i++) {
+        struct cpu *cpu = cpu_at(i);
+
+        cpu->index = i;
+        cpu->lease_end = cpu->slice_end = cpu->next_refill = cpu->arch.timer = TIME_NEVER;
+        cpu->turn_slot = SLOT_NONE;
+        cpu->slice = SLICE_DEFAULT_NS;
+    }
+}
+
+/* Domain d with n vCPUs, READY or WAITING. */
+static void domain_make(uint16_t d, uint32_t n, bool user, uint8_t state)
+{
+    struct domain *domain = &domains[d];
+
+    domain->id = d;
+    domain->vcpus = (uint8_t)n;
+    domain->cpus = ~0ul;
+    domain->state = KEEL_DOMAIN_RUNNING;
+    for (uint32_t i = 0; i < n; i++) {
+        struct vcpu *vcpu = &vcpus[(d * 4u + i) % VCPUS_TOTAL];
+
+        vcpu->id = (uint16_t)(vcpu - vcpus);
+        vcpu->index = (uint8_t)i;
+        vcpu->domain = domain;
+        vcpu->used = true;
+        vcpu->user = user;
+        vcpu->loaded_on = CPU_NONE;
+        vcpu->state = state;
+        domain->vcpu[i] = vcpu;
+        if (state == VCPU_READY)
+            dispatch_ready(vcpu);
+    }
+}
+
+/* One pass through the kernel on a CPU, as an interrupt causes it. */
+static void pass(uint32_t index)
+{
+    struct cpu *cpu = cpu_at(index);
+
+    machine.here = index;
+    machine.kicked[index] = false;
+    timers_run(cpu);
+    if (machine.now >= cpu->slice_end || machine.now >= cpu->next_refill)
+        cpu->resched = true;
+    for (int i = 0; i < 100 && (cpu->resched || !cpu->current); i++) {
+        dispatch(cpu);
+        if (!cpu->current && !cpu->resched)
+            break;
+    }
+    ck_assert(!cpu->resched);
+    for (uint32_t i = 0; i < cpus_online; i++) /* nothing runs twice */
+        for (uint32_t j = 0; j < i; j++)
+            ck_assert(!cpu_at(i)->current || cpu_at(i)->current != cpu_at(j)->current);
+    if (cpu->current)
+        ck_assert_uint_eq(cpu->current->state, VCPU_RUNNING);
+}
+
+static void settle(void)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (uint32_t i = 0; i < cpus_online; i++)
+            if (machine.kicked[i] || cpu_at(i)->resched) {
+                pass(i);
+                more = true;
+            }
+    }
+}
+
+/* Lets time pass up to `end`; CPUs enter the kernel at what their timers were set to. */
+static void run_until(uint64_t end)
+{
+    for (uint32_t i = 0; i < cpus_online; i++)
+        pass(i);
+    settle();
+    while (machine.now < end) {
+        uint64_t next = end;
+
+        for (uint32_t i = 0; i < cpus_online; i++)
+            if (cpu_at(i)->arch.timer < next)
+                next = cpu_at(i)->arch.timer;
+        machine.now = next > machine.now ? next : machine.now + 1;
+        for (uint32_t i = 0; i < cpus_online; i++)
+            if (cpu_at(i)->arch.timer <= machine.now) {
+                machine.here = i;
+                cpu_at(i)->arch.timer = TIME_NEVER;
+                pass(i);
+                cpu_arm(cpu_at(i));
+            }
+        settle();
+    }
+    for (uint32_t i = 0; i < cpus_online; i++)
+        dispatch_account(cpu_at(i));
+}
+
+static void sleep_current(uint32_t index)
+{
+    struct cpu *cpu = cpu_at(index);
+    struct vcpu *vcpu = cpu->current;
+
+    machine.here = index;
+    vcpu_leave(cpu, vcpu, VCPU_WAITING);
+    pass(index);
+}
+
+static struct keel_plan_slot slot(uint16_t domain, uint16_t bucket, uint8_t rank, uint8_t flags)
+{
+    return (struct keel_plan_slot){.domain = domain, .bucket = bucket, .rank = rank, .flags = flags};
+}
+
+static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buckets, uint32_t nbuckets,
+                      struct keel_plan_slot *slots, uint32_t nslots, uint64_t lease)
+{
+    struct keel_plan plan = {.epoch = epoch,
+                             .cpu = cpu,
+                             .nbuckets = (uint16_t)nbuckets,
+                             .nslots = (uint16_t)nslots,
+                             .slice = MS,
+                             .lease = lease};
+
+    return plan_commit(~0ul, &plan, buckets, slots);
+}
+
+#define NONE KEEL_BUCKET_NONE
+
+static void share_is(uint16_t domain, uint64_t expected, uint64_t error)
+{
+    uint64_t got = domains[domain].vcpu[0]->run_time;
+
+    ck_assert_msg(got + error >= expected && got <= expected + error,
+                  "domain %u ran %lu, expected %lu +- %lu", domain, got, expected, error);
+}
+
+/* R3: no plan means round robin. */
+START_TEST(no_plan_rotates)
+{
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    run_until(900 * MS);
+    for (uint16_t d = 1; d <= 3; d++)
+        share_is(d, 300 * MS, 5 * MS);
+}
+END_TEST
+
+START_TEST(equal_slots_rotate)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    run_until(300 * MS);
+    for (uint16_t d = 1; d <= 3; d++)
+        share_is(d, 100 * MS, MS);
+}
+END_TEST
+
+START_TEST(better_rank_runs_first)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 2, 0)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
+    run_until(10 * MS);
+    share_is(1, 0, 0);
+    share_is(2, 10 * MS, 0);
+    sleep_current(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    vcpu_kick(domains[2].vcpu[0]); /* a better slot that wakes preempts */
+    settle();
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    ck_assert_uint_eq(domains[1].vcpu[0]->state, VCPU_READY);
+}
+END_TEST
+
+START_TEST(min_run_delays_preemption)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 2, 0)};
+
+    slots[0].min_run = 400000;
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_WAITING);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
+    run_until(100);
+    uint64_t woken = machine.now;
+
+    vcpu_kick(domains[2].vcpu[0]);
+    settle();
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    run_until(woken + 500000);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    share_is(1, 400000, 200);
+}
+END_TEST
+
+/* 3:1 by budgets; both are always ready, and limited hard. */
+START_TEST(buckets_give_shares)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 0, .budget = 75 * MS / 10, .period = 10 * MS},
+                                         {.index = 1, .budget = 25 * MS / 10, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 0, 3, KEEL_SLOT_HARD), slot(2, 1, 3, KEEL_SLOT_HARD)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 2, slots, 2, 0), 0);
+    run_until(1000 * MS);
+    share_is(1, 750 * MS, MS);
+    share_is(2, 250 * MS, MS);
+}
+END_TEST
+
+START_TEST(hard_slots_stop_without_budget)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 5, .budget = MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 5, 3, KEEL_SLOT_HARD)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 1, 0), 0);
+    run_until(100 * MS);
+    share_is(1, 10 * MS, MS / 10);
+}
+END_TEST
+
+/* Out of budget and not hard: it goes on in the background, so no CPU idles. */
+START_TEST(soft_slots_use_what_is_left)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 5, .budget = MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 5, 3, 0)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 1, 0), 0);
+    run_until(100 * MS);
+    share_is(1, 100 * MS, 0);
+}
+END_TEST
+
+/* A cap of a domain holds over all CPUs: its slots draw on one bucket. */
+START_TEST(a_bucket_is_shared_by_cpus)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 7, .budget = 4 * MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 7, 3, KEEL_SLOT_HARD), slot(1, 7, 3, KEEL_SLOT_HARD)};
+
+    slots[1].vcpu = 1;
+    machine_start(2);
+    domain_make(1, 2, false, VCPU_READY);
+    for (uint16_t cpu = 0; cpu < 2; cpu++)
+        ck_assert_int_eq(commit(cpu, 1, buckets, 1, slots, 2, 0), 0);
+    run_until(1000 * MS);
+    uint64_t both = domains[1].vcpu[0]->run_time + domains[1].vcpu[1]->run_time;
+    ck_assert_uint_le(both, 404 * MS);
+    ck_assert_uint_ge(both, 390 * MS);
+}
+END_TEST
+
+START_TEST(edf_takes_the_earliest_deadline)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 0, .budget = 5 * MS, .period = 20 * MS},
+                                         {.index = 1, .budget = 4 * MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 0, 3, KEEL_SLOT_HARD | KEEL_SLOT_EDF),
+                                     slot(2, 1, 3, KEEL_SLOT_HARD | KEEL_SLOT_EDF)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 2, slots, 2, 0), 0);
+    run_until(MS);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    run_until(1000 * MS);
+    share_is(1, 250 * MS, MS);
+    share_is(2, 400 * MS, MS);
+}
+END_TEST
+
+/* D2: a slot whose vCPU waits for a service runs the service, on its own time. */
+START_TEST(a_blocked_client_helps_its_service)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 2, 0), slot(3, NONE, 3, 0)};
+    struct vcpu *client;
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, true, VCPU_READY); /* the service: no slot of its own */
+    domain_make(3, 1, false, VCPU_READY);
+    client = domains[1].vcpu[0];
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
+    run_until(MS);
+    ck_assert_ptr_eq(cpu_at(0)->current, client);
+    client->exit.service = 2;
+    vcpu_leave(cpu_at(0), client, VCPU_BLOCKED);
+    pass(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    ck_assert_ptr_eq(cpu_at(0)->owner, client);
+    run_until(5 * MS);
+    share_is(1, 5 * MS, 0);
+    share_is(2, 0, 0);
+    share_is(3, 0, 0);
+}
+END_TEST
+
+/* D3: a service that runs elsewhere is not waited for. */
+START_TEST(a_busy_service_is_not_spun_for)
+{
+    struct vcpu *client;
+
+    machine_start(2);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, true, VCPU_READY);
+    domain_make(3, 1, false, VCPU_READY);
+    run_until(MS);
+    client = cpu_at(0)->current == domains[1].vcpu[0]   ? cpu_at(0)->current
+             : cpu_at(1)->current == domains[1].vcpu[0] ? cpu_at(1)->current
+                                                        : NULL;
+    ck_assert_ptr_nonnull(client);
+    uint32_t here = client->cpu;
+
+    client->exit.service = 2;
+    machine.here = here;
+    vcpu_leave(cpu_at(here), client, VCPU_BLOCKED);
+    pass(here);
+    settle();
+    ck_assert(cpu_at(0)->current && cpu_at(1)->current);
+    ck_assert_uint_eq(client->state, VCPU_BLOCKED);
+}
+END_TEST
+
+START_TEST(an_idle_cpu_takes_what_wakes)
+{
+    machine_start(2);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_WAITING);
+    run_until(MS);
+    vcpu_kick(domains[2].vcpu[0]);
+    settle();
+    ck_assert_uint_eq(domains[1].vcpu[0]->state, VCPU_RUNNING);
+    ck_assert_uint_eq(domains[2].vcpu[0]->state, VCPU_RUNNING);
+    ck_assert_uint_ne(domains[1].vcpu[0]->cpu, domains[2].vcpu[0]->cpu);
+}
+END_TEST
+
+START_TEST(affinity_is_kept)
+{
+    machine_start(4);
+    for (uint16_t d = 1; d <= 6; d++) {
+        domain_make(d, 1, false, VCPU_READY);
+        domains[d].cpus = 1ul << (d % 3);
+    }
+    run_until(20 * MS);
+    for (uint16_t d = 1; d <= 6; d++) {
+        ck_assert_uint_eq(domains[d].vcpu[0]->cpu, d % 3);
+        share_is(d, 10 * MS, 5 * MS);
+    }
+    ck_assert_ptr_null(cpu_at(3)->current);
+}
+END_TEST
+
+/* Its EL1 state is in CPU 1's registers: only that CPU may run it, and it lets go when it can't. */
+START_TEST(a_loaded_machine_is_not_stolen)
+{
+    struct vcpu *machine_vcpu;
+
+    machine_start(2);
+    domain_make(1, 1, false, VCPU_WAITING);
+    machine_vcpu = domains[1].vcpu[0];
+    machine_vcpu->loaded_on = 1;
+    cpu_at(1)->arch.loaded = machine_vcpu;
+    run_until(MS);
+    vcpu_kick(machine_vcpu);
+    settle();
+    ck_assert_uint_eq(machine_vcpu->state, VCPU_RUNNING);
+    ck_assert_uint_eq(machine_vcpu->cpu, 1);
+
+    domain_make(2, 1, false, VCPU_WAITING);
+    sleep_current(1);
+    struct keel_plan_slot slots[] = {slot(2, NONE, 1, 0), slot(1, NONE, 2, 0)};
+
+    ck_assert_int_eq(commit(1, 1, NULL, 0, slots, 2, 0), 0);
+    settle();
+    domains[2].cpus = 2;
+    vcpu_kick(domains[2].vcpu[0]);
+    settle();
+    ck_assert_ptr_eq(cpu_at(1)->current, domains[2].vcpu[0]);
+    vcpu_kick(machine_vcpu);
+    settle();
+    ck_assert_uint_eq(machine_vcpu->state, VCPU_RUNNING);
+    ck_assert_uint_eq(machine_vcpu->cpu, 0);
+}
+END_TEST
+
+START_TEST(yield_goes_behind_its_equals)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    run_until(10);
+    for (uint16_t i = 0; i < 9; i++) {
+        ck_assert_ptr_eq(cpu_at(0)->current, domains[1 + i % 3].vcpu[0]);
+        dispatch_yield(cpu_at(0));
+        pass(0);
+    }
+}
+END_TEST
+
+START_TEST(the_lease_ends_the_plan)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 1, 0)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 1, 100 * MS), 0);
+    run_until(90 * MS);
+    share_is(2, 0, 0);
+    run_until(1100 * MS);
+    share_is(2, 500 * MS, 10 * MS);
+}
+END_TEST
+
+START_TEST(a_dead_domain_leaves_its_cpu)
+{
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    run_until(MS);
+    domains[1].state = KEEL_DOMAIN_STOPPED;
+    cpu_kick(0);
+    pass(0);
+    ck_assert_ptr_null(cpu_at(0)->current);
+    ck_assert_uint_eq(domains[1].vcpu[0]->state, VCPU_OFF);
+}
+END_TEST
+
+/* The reserve is outside any policy's reach. */
+START_TEST(reserve_comes_first)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 0, 0)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, true, VCPU_READY);
+    bucket_set(&domains[2].reserve, 2 * MS, 10 * MS, 10 * MS, 0);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 1, 0), 0);
+    run_until(1000 * MS);
+    share_is(2, 200 * MS, 2 * MS);
+    share_is(1, 800 * MS, 2 * MS);
+}
+END_TEST
+
+START_TEST(commits_are_checked)
+{
+    struct keel_plan_bucket bucket = {.index = 1, .budget = MS, .period = 10 * MS};
+    struct keel_plan_bucket bad[] = {bucket, bucket, bucket, bucket, bucket};
+    struct keel_plan_slot slots[] = {slot(1, NONE, 1, 0),
+                                     slot(KEEL_DOMAINS_MAX, NONE, 1, 0),
+                                     slot(1, KEEL_BUCKETS_MAX, 1, 0),
+                                     slot(1, NONE, 1, 0x80)};
+    struct keel_plan plan = {.cpu = 1};
+
+    machine_start(1);
+    ck_assert_int_eq(plan_commit(~0ul, &plan, NULL, NULL), -KEEL_EINVAL);
+    plan.cpu = 0;
+    ck_assert_int_eq(plan_commit(2, &plan, NULL, NULL), -KEEL_EACCES);
+    plan.flags = 1;
+    ck_assert_int_eq(plan_commit(1, &plan, NULL, NULL), -KEEL_EINVAL);
+    bad[1].index = KEEL_BUCKETS_MAX;
+    bad[2].period = 99999;
+    bad[3].deadline = 11 * MS;
+    bad[4].budget = 1000 * MS;
+    ck_assert_int_eq(commit(0, 5, bad, 5, slots, 4, 0), 0);
+    ck_assert_int_eq(bad[0].status, 0);
+    for (int i = 1; i < 5; i++)
+        ck_assert_int_eq(bad[i].status, -KEEL_EINVAL);
+    ck_assert_int_eq(slots[0].status, 0);
+    for (int i = 1; i < 4; i++)
+        ck_assert_int_eq(slots[i].status, -KEEL_EINVAL);
+    ck_assert_uint_eq(cpu_at(0)->slots, 1);
+    ck_assert_int_eq(commit(0, 4, NULL, 0, slots, 1, 0), -KEEL_ESTALE);
+}
+END_TEST
+
+/* Everybody wakes, sleeps and yields at random on four CPUs; `pass` checks that nobody runs twice. */
+START_TEST(random_walk)
+{
+    uint32_t random = 1;
+
+    machine_start(4);
+    for (uint16_t d = 1; d <= 10; d++)
+        domain_make(d, d % 3 + 1, d % 2, VCPU_READY);
+    for (uint16_t cpu = 0; cpu < 4; cpu++) {
+        struct keel_plan_bucket bucket = {.index = 3, .budget = MS, .period = 5 * MS};
+        struct keel_plan_slot slots[] = {slot(1, NONE, 1, 0), slot(2, 3, 1, KEEL_SLOT_HARD),
+                                         slot(3, 3, 1, KEEL_SLOT_EDF)};
+
+        ck_assert_int_eq(commit(cpu, 1, &bucket, 1, slots, 3, 0), 0);
+    }
+    run_until(1);
+    for (uint32_t step = 0; step < 20000; step++) {
+        random = random * 1664525 + 1013904223;
+        struct cpu *cpu = cpu_at(random >> 30);
+
+        if ((random >> 20 & 3) == 0 && cpu->current) {
+            sleep_current(cpu->index);
+        } else if ((random >> 20 & 3) == 1 && cpu->current) {
+            machine.here = cpu->index;
+            dispatch_yield(cpu);
+        } else {
+            struct vcpu *vcpu = &vcpus[(random >> 8) % 44];
+
+            machine.here = cpu->index;
+            if (vcpu->used)
+                vcpu_kick(vcpu);
+        }
+        settle();
+        run_until(machine.now + (random >> 12) % 300000);
+        /* Work-conserving: nobody is ready while a CPU idles, but for those limited hard. */
+        bool idle = false;
+
+        for (uint32_t i = 0; i < 4; i++)
+            idle |= !cpu_at(i)->current;
+        for (uint32_t i = 0; idle && i < 44; i++)
+            ck_assert(!vcpus[i].used || vcpus[i].state != VCPU_READY || vcpus[i].domain->id == 2);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("dispatch");
+    TCase *tcase = tcase_create("dispatch");
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, no_plan_rotates);
+    tcase_add_test(tcase, equal_slots_rotate);
+    tcase_add_test(tcase, better_rank_runs_first);
+    tcase_add_test(tcase, min_run_delays_preemption);
+    tcase_add_test(tcase, buckets_give_shares);
+    tcase_add_test(tcase, hard_slots_stop_without_budget);
+    tcase_add_test(tcase, soft_slots_use_what_is_left);
+    tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
+    tcase_add_test(tcase, edf_takes_the_earliest_deadline);
+    tcase_add_test(tcase, a_blocked_client_helps_its_service);
+    tcase_add_test(tcase, a_busy_service_is_not_spun_for);
+    tcase_add_test(tcase, an_idle_cpu_takes_what_wakes);
+    tcase_add_test(tcase, affinity_is_kept);
+    tcase_add_test(tcase, a_loaded_machine_is_not_stolen);
+    tcase_add_test(tcase, yield_goes_behind_its_equals);
+    tcase_add_test(tcase, the_lease_ends_the_plan);
+    tcase_add_test(tcase, a_dead_domain_leaves_its_cpu);
+    tcase_add_test(tcase, reserve_comes_first);
+    tcase_add_test(tcase, commits_are_checked);
+    tcase_add_test(tcase, random_walk);
+    suite_add_tcase(suite, tcase);
+
+    SRunner *runner = srunner_create(suite);
+
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
