@@ -222,7 +222,9 @@ static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buc
                              .slice = MS,
                              .lease = lease};
 
-    return plan_commit(~0ul, &plan, buckets, slots);
+    int64_t status = plan_check(~0ul, &plan, buckets, slots);
+
+    return status < 0 ? status : plan_commit(&plan, buckets, slots);
 }
 
 #define NONE KEEL_BUCKET_NONE
@@ -263,7 +265,7 @@ END_TEST
 
 START_TEST(better_rank_runs_first)
 {
-    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 2, 0)};
+    struct keel_plan_slot slots[] = {slot(2, NONE, 2, 0), slot(1, NONE, 3, 0)};
 
     machine_start(1);
     domain_make(1, 1, false, VCPU_READY);
@@ -283,9 +285,9 @@ END_TEST
 
 START_TEST(min_run_delays_preemption)
 {
-    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 2, 0)};
+    struct keel_plan_slot slots[] = {slot(2, NONE, 2, 0), slot(1, NONE, 3, 0)};
 
-    slots[0].min_run = 400000;
+    slots[1].min_run = 400000;
     machine_start(1);
     domain_make(1, 1, false, VCPU_READY);
     domain_make(2, 1, false, VCPU_WAITING);
@@ -570,11 +572,11 @@ START_TEST(commits_are_checked)
     struct keel_plan plan = {.cpu = 1};
 
     machine_start(1);
-    ck_assert_int_eq(plan_commit(~0ul, &plan, NULL, NULL), -KEEL_EINVAL);
+    ck_assert_int_eq(plan_check(~0ul, &plan, NULL, NULL), -KEEL_EINVAL);
     plan.cpu = 0;
-    ck_assert_int_eq(plan_commit(2, &plan, NULL, NULL), -KEEL_EACCES);
+    ck_assert_int_eq(plan_check(2, &plan, NULL, NULL), -KEEL_EACCES);
     plan.flags = 1;
-    ck_assert_int_eq(plan_commit(1, &plan, NULL, NULL), -KEEL_EINVAL);
+    ck_assert_int_eq(plan_check(1, &plan, NULL, NULL), -KEEL_EINVAL);
     bad[1].index = KEEL_BUCKETS_MAX;
     bad[2].period = 99999;
     bad[3].deadline = 11 * MS;
