@@ -10,6 +10,8 @@ void guest_main(void)
 {
     say("alive, %u lives in memory", lives);
     lives++;
+    for (uint64_t end = counter() + ms(100); counter() < end;)
+        ;
     (void)hvc(PSCI_SYSTEM_RESET, 0, 0, 0);
     expect(false, "SYSTEM_RESET came back");
 }
