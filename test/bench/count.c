@@ -4,7 +4,9 @@
  * kernel, services, everything else (guests, loader, firmware); and the longest stretch in the
  * kernel, which runs with interrupts masked, from entry to exit. With -icount the figures repeat.
  *
- *   -plugin libcount.so[,profile=FILE][,map=on]     prints on standard error when QEMU ends
+ *   -plugin libcount.so[,profile=FILE][,stretch=FILE]     prints on standard error when QEMU ends
+ *
+ * profile: kernel addresses and how often each ran. stretch: the same for the longest stretch alone.
  *
  * Marks: a guest or service executes HINT #96 + n (a no-operation): what runs between HINT #(96 + 2n)
  * and HINT #(97 + 2n) is counted as row n.
@@ -62,6 +64,11 @@ static uint64_t stretch[CPUS], longest[CPUS], longest_from[CPUS], longest_to[CPU
 static bool started[CPUS];
 static uint64_t profile[PROFILE_SLOTS];
 static const char *profile_path;
+#define TRACE_MAX (1u << 20)
+static uint32_t trace[CPUS][TRACE_MAX]; /* offsets in the kernel's text, of the stretch under way */
+static uint32_t worst[TRACE_MAX];
+static uint64_t worst_length;
+static const char *stretch_path;
 
 static enum where place(uint64_t address)
 {
@@ -77,6 +84,10 @@ static void stretch_end(unsigned cpu, uint64_t to)
         longest[cpu] = stretch[cpu];
         longest_from[cpu] = from[cpu];
         longest_to[cpu] = to;
+        if (stretch_path && stretch[cpu] > worst_length) {
+            worst_length = stretch[cpu] < TRACE_MAX ? stretch[cpu] : TRACE_MAX;
+            memcpy(worst, trace[cpu], worst_length * sizeof(worst[0]));
+        }
     }
     if (stretch[cpu])
         started[cpu] = true;
@@ -88,6 +99,8 @@ static void in_kernel(unsigned cpu, void *data)
     uint64_t address = (uint64_t)(uintptr_t)data;
 
     counts[IN_KERNEL]++;
+    if (stretch[cpu] < TRACE_MAX)
+        trace[cpu][stretch[cpu]] = (uint32_t)(address - KERNEL_LO);
     if (!stretch[cpu]++)
         from[cpu] = address;
     if ((address - KERNEL_LO) / 4 < PROFILE_SLOTS)
@@ -169,6 +182,14 @@ static void report(qemu_plugin_id_t id, void *data)
         if (rows[row][0] + rows[row][1] + rows[row][2])
             fprintf(stderr, "count: row %d: kernel %" PRIu64 " services %" PRIu64 " rest %" PRIu64 "\n",
                     row, rows[row][IN_KERNEL], rows[row][IN_SERVICE], rows[row][ELSEWHERE]);
+    if (stretch_path) {
+        FILE *file = fopen(stretch_path, "w");
+
+        for (uint64_t i = 0; file && i < worst_length; i++)
+            fprintf(file, "%#" PRIx64 " 1\n", (uint64_t)(KERNEL_LO + worst[i]));
+        if (file)
+            fclose(file);
+    }
     if (profile_path) {
         FILE *file = fopen(profile_path, "w");
 
@@ -186,6 +207,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
     for (int i = 0; i < argc; i++)
         if (strncmp(argv[i], "profile=", 8) == 0)
             profile_path = strdup(argv[i] + 8);
+        else if (strncmp(argv[i], "stretch=", 8) == 0)
+            stretch_path = strdup(argv[i] + 8);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     qemu_plugin_register_atexit_cb(id, report, NULL);
     return 0;
