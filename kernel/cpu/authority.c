@@ -8,10 +8,19 @@
 bool authority_sealed;
 static struct lock authority_lock;
 
+/* All DEVICE edges of all domains: no two of them meet. */
+#define DEVICE_EDGES_MAX 128
+static const struct keel_edge *device_edge[DEVICE_EDGES_MAX] GUARDED_BY(authority_lock);
+static uint32_t device_edges GUARDED_BY(authority_lock);
+
 /* What the builder keeps over everybody else at the seal; and over itself. */
 #define BUILDER_KEEPS (KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH | KEEL_RIGHT_SEND)
 #define BUILDER_KEEPS_SELF                                                                         \
     (KEEL_RIGHT_SELF | KEEL_RIGHT_AUDIT | KEEL_RIGHT_SYSTEM | KEEL_RIGHT_RECEIVE)
+
+/* Rights whose edges are also kept at the target, or in a list: they are never taken back. */
+#define KEPT_ELSEWHERE                                                                             \
+    (KEEL_RIGHT_SEND | KEEL_RIGHT_RECEIVE | KEEL_RIGHT_SERVE | KEEL_RIGHT_CALLS | KEEL_RIGHT_DEVICE)
 
 /* Rights that make sense only on the holder itself. */
 #define SELF_ONLY                                                                                  \
@@ -92,7 +101,7 @@ static bool ranges_meet(uint64_t lo, uint64_t hi, uint64_t lo2, uint64_t hi2)
 }
 
 /* No two domains own a page or an interrupt of a device, and none has RAM or what the kernel uses. */
-static bool device_free(const struct keel_edge *edge)
+static bool device_free(const struct keel_edge *edge) REQUIRES(authority_lock)
 {
     if (edge->memory_lo <= edge->memory_hi) {
         if ((edge->memory_lo | (edge->memory_hi + 1)) & (KEEL_PAGE_SIZE - 1))
@@ -102,27 +111,25 @@ static bool device_free(const struct keel_edge *edge)
     }
     if (edge->irq_lo <= edge->irq_hi && !irqs_valid(edge->irq_lo, edge->irq_hi))
         return false;
-    for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++)
-        for (uint32_t i = 0; i < KEEL_EDGES_MAX; i++) {
-            const struct keel_edge *other = &domains[d].authority.edge[i];
-
-            if (!(other->rights & KEEL_RIGHT_DEVICE))
-                continue;
-            if (ranges_meet(edge->memory_lo, edge->memory_hi, other->memory_lo, other->memory_hi) ||
-                ranges_meet(edge->irq_lo, edge->irq_hi, other->irq_lo, other->irq_hi))
-                return false;
-        }
+    for (uint32_t i = 0; i < device_edges; i++)
+        if (ranges_meet(edge->memory_lo, edge->memory_hi, device_edge[i]->memory_lo,
+                        device_edge[i]->memory_hi) ||
+            ranges_meet(edge->irq_lo, edge->irq_hi, device_edge[i]->irq_lo, device_edge[i]->irq_hi))
+            return false;
     return true;
 }
 
 static int64_t edge_check(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+    REQUIRES(authority_lock)
 {
     if (index >= KEEL_EDGES_MAX || edge->target >= KEEL_DOMAINS_MAX || edge->reserved ||
         (edge->flags & ~(uint32_t)KEEL_EDGE_IRQ_EDGE) || (edge->rights & ~KEEL_RIGHTS_ALL))
         return -KEEL_EINVAL;
     if ((edge->rights & SELF_ONLY) && edge->target != holder->id)
         return -KEEL_EINVAL;
-    if (holder->authority.edge[index].rights && holder->id != KEEL_DOMAIN_BUILDER)
+    /* Set once; but what the kernel gave the builder, the builder may extend. */
+    if (holder->authority.edge[index].rights &&
+        (holder->id != KEEL_DOMAIN_BUILDER || (holder->authority.edge[index].rights & KEPT_ELSEWHERE)))
         return -KEEL_EEXIST;
 
     struct domain *target = &domains[edge->target];
@@ -140,12 +147,17 @@ static int64_t edge_check(struct domain *holder, uint32_t index, const struct ke
     if ((edge->rights & (KEEL_RIGHT_SEND | KEEL_RIGHT_RECEIVE)) && !port_find(target, edge->port) &&
         target->authority.ports == AUTHORITY_PORTS_MAX)
         return -KEEL_ENOSPC;
-    if ((edge->rights & KEEL_RIGHT_DEVICE) && !device_free(edge))
-        return -KEEL_EINVAL;
+    if (edge->rights & KEEL_RIGHT_DEVICE) {
+        if (device_edges == DEVICE_EDGES_MAX)
+            return -KEEL_ENOSPC;
+        if (!device_free(edge))
+            return -KEEL_EINVAL;
+    }
     return 0;
 }
 
 static void edge_act(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+    REQUIRES(authority_lock)
 {
     struct domain *target = &domains[edge->target];
     struct authority *authority = &target->authority;
@@ -171,6 +183,8 @@ static void edge_act(struct domain *holder, uint32_t index, const struct keel_ed
         port_make(target, edge->port)->receives = true;
     if (edge->rights & KEEL_RIGHT_WATCH)
         authority->watchers |= 1ul << holder->id;
+    if (edge->rights & KEEL_RIGHT_DEVICE)
+        device_edge[device_edges++] = &holder->authority.edge[index];
     if ((edge->rights & KEEL_RIGHT_DEVICE) && edge->irq_lo <= edge->irq_hi)
         irqs_own(holder, edge->irq_lo, edge->irq_hi, edge->flags & KEEL_EDGE_IRQ_EDGE);
 }
