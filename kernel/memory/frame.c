@@ -6,37 +6,21 @@
 #include "memory/address.h"
 #include "memory/cache.h"
 
-static struct frame *table;
-static uint64_t first_page; /* number of the page that table[0] stands for */
-static uint64_t pages_total;
+struct frame_table frame_table;
 static struct lock claim_lock;
-
-struct frame *frames_of(struct paddr pa, uint64_t pages)
-{
-    uint64_t index = (pa.v >> KEEL_PAGE_SHIFT) - first_page;
-
-    if (pa.v % KEEL_PAGE_SIZE != 0 || index >= pages_total || pages > pages_total - index)
-        return NULL;
-    return &table[index];
-}
-
-struct frame *frame_of(struct paddr pa)
-{
-    return frames_of(PADDR(pa.v & ~(KEEL_PAGE_SIZE - 1)), 1);
-}
 
 struct paddr frame_address(const struct frame *frame)
 {
-    return PADDR((first_page + (uint64_t)(frame - table)) << KEEL_PAGE_SHIFT);
+    return PADDR((frame_table.first + (uint64_t)(frame - frame_table.frame)) << KEEL_PAGE_SHIFT);
 }
 
 void frames_init(const struct keel_boot *boot)
 {
-    table = phys_to_virt(PADDR(boot->frame_table_pa));
-    first_page = boot->ram_lo >> KEEL_PAGE_SHIFT;
-    pages_total = (boot->ram_hi >> KEEL_PAGE_SHIFT) - first_page;
-    CHECK(pages_total <= boot->frame_table_pages * (KEEL_PAGE_SIZE / sizeof(struct frame)));
-    frames_set(table, pages_total, FRAME_WORD(FRAME_RESERVED, 0));
+    frame_table.frame = phys_to_virt(PADDR(boot->frame_table_pa));
+    frame_table.first = boot->ram_lo >> KEEL_PAGE_SHIFT;
+    frame_table.total = (boot->ram_hi >> KEEL_PAGE_SHIFT) - frame_table.first;
+    CHECK(frame_table.total <= boot->frame_table_pages * (KEEL_PAGE_SIZE / sizeof(struct frame)));
+    frames_set(frame_table.frame, frame_table.total, FRAME_WORD(FRAME_RESERVED, 0));
 
     for (uint32_t i = 0; i < boot->nextents; i++) {
         const struct keel_extent *extent = &boot->extent[i];
@@ -81,21 +65,37 @@ int64_t frames_scrub(struct paddr pa, uint64_t pages)
     return done > 0 ? (int64_t)done : -KEEL_EINVAL;
 }
 
+/* A block is 512 frames: these loops are unrolled, and volatile, for which gcc has offsets, where
+ * for an atomic access it adds. `pins` may fall meanwhile. */
 bool frames_are(const struct frame *first, uint64_t pages, uint64_t word)
 {
+    const volatile uint64_t *at = &first->word;
     uint64_t difference = 0;
 
 #pragma GCC unroll 8
     for (uint64_t i = 0; i < pages; i++)
-        difference |= __atomic_load_n(&first[i].word, __ATOMIC_RELAXED) ^ word;
+        difference |= at[i] ^ word;
     return difference == 0;
 }
 
 void frames_set(struct frame *first, uint64_t pages, uint64_t word)
 {
+    volatile uint64_t *at = &first->word;
+
 #pragma GCC unroll 8
     for (uint64_t i = 0; i < pages; i++)
-        __atomic_store_n(&first[i].word, word, __ATOMIC_RELAXED);
+        at[i] = word;
+}
+
+/* As frames_set; each links to the page that follows it. */
+static void frames_set_linked(struct frame *first, uint64_t pages, uint64_t word)
+{
+    volatile uint64_t *at = &first->word;
+
+    word |= (frame_address(first).v >> KEEL_PAGE_SHIFT) << 32;
+#pragma GCC unroll 8
+    for (uint64_t i = 0; i < pages; i++)
+        at[i] = word += 1ul << 32;
 }
 
 bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state, uint16_t owner)
@@ -106,7 +106,10 @@ bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state, u
     clean = frames_are(first, pages, FRAME_WORD(FRAME_CLEAN, 0));
     if (clean) {
         __atomic_thread_fence(__ATOMIC_ACQUIRE); /* what the scrubbing CPU wrote */
-        frames_set(first, pages, FRAME_WORD(state, owner));
+        if (state == FRAME_POOL)
+            frames_set_linked(first, pages, FRAME_WORD(state, owner));
+        else
+            frames_set(first, pages, FRAME_WORD(state, owner));
     }
     lock_release(&claim_lock);
     return clean;

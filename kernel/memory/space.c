@@ -15,8 +15,6 @@
 #include "memory/tlb.h"
 
 #define LEVEL            9u   /* bits of index per level */
-#define BATCH_PAGES      64u  /* single pages mapped or unmapped by one call */
-#define CLEAN_PAGES      16u  /* pages whose caches one call cleans */
 #define TEARDOWN_ENTRIES 64u  /* table entries that one step of a teardown looks at */
 #define TEARDOWN_POOL    256u /* pool pages that one step gives back */
 #define POOL_ADD_MAX     512u
@@ -48,6 +46,15 @@ static inline uint64_t min(uint64_t a, uint64_t b)
 static inline void entry_set(uint64_t *entry, uint64_t value)
 {
     __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
+
+/* Of all pages of a block. */
+static inline void block_set(struct frame *first, uint32_t order, uint64_t word)
+{
+    if (order == 0)
+        first->word = word;
+    else
+        frames_set(first, 1ul << order, word);
 }
 
 /* Of the table that an entry lies in. */
@@ -116,8 +123,6 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
     if (!space->open) {
         status = -KEEL_EBUSY;
     } else if (frames_claim(first, pages, FRAME_POOL, space->owner)) {
-        for (uint32_t i = 0; i + 1 < pages; i++)
-            first[i].link = number + i + 1;
         first[pages - 1].link = space->pool.first;
         space->pool.first = number;
         space->pool.free += (uint32_t)pages;
@@ -259,7 +264,7 @@ static void run_unmap(struct space *space, struct run *run) REQUIRES(space->lock
             struct frame *frame = frame_of(stage2_address(entry));
 
             if (frame->state == FRAME_OWNED) {
-                frames_set(frame, 1ul << run->order, FRAME_WORD(FRAME_DIRTY, 0));
+                block_set(frame, run->order, FRAME_WORD(FRAME_DIRTY, 0));
                 space->pages -= 1ul << run->order;
             }
         }
@@ -275,7 +280,7 @@ static void run_protect(struct space *space, const struct run *run, uint32_t per
 }
 
 /* Cleans the caches of what will be fetched as instructions, or read with caches off; at most
- * CLEAN_PAGES pages. False: not all are done yet. */
+ * SPACE_CLEAN pages. False: not all are done yet. */
 static bool run_clean(struct space *space, const struct run *run) REQUIRES(space->lock)
 {
     uint64_t pages = run->count << run->order;
@@ -284,7 +289,7 @@ static bool run_clean(struct space *space, const struct run *run) REQUIRES(space
         space->cleaning = run->ipa;
         space->cleaned = 0;
     }
-    for (uint32_t i = 0; i < CLEAN_PAGES && space->cleaned < pages; i++) {
+    for (uint32_t i = 0; i < SPACE_CLEAN && space->cleaned < pages; i++) {
         struct paddr block = stage2_address(run->entry[space->cleaned >> run->order]);
         uint64_t page = space->cleaned & ((1ul << run->order) - 1);
 
@@ -323,7 +328,7 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
     int64_t status;
 
     lock_take(&space->lock);
-    status = run_find(space, ipa, order, count, BATCH_PAGES, &run);
+    status = run_find(space, ipa, order, count, SPACE_BATCH, &run);
     if (status == 0 && pa.v % (KEEL_PAGE_SIZE << order) != 0)
         status = -KEEL_EINVAL;
     if (status == 0)
@@ -386,7 +391,7 @@ static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint6
     int64_t status;
 
     lock_take(&space->lock);
-    status = run_find(space, ipa, order, count, exec ? CLEAN_PAGES : BATCH_PAGES, &run);
+    status = run_find(space, ipa, order, count, exec ? SPACE_CLEAN : SPACE_BATCH, &run);
     if (status == 0)
         status = run_is_mapped(space, &run, perm == 0);
     if (status == 0 && exec && !run_clean(space, &run))
@@ -442,7 +447,7 @@ static void donate(struct space *from, struct run *source, struct space *to, str
         struct paddr pa = stage2_address(source->entry[i]);
 
         source->entry[i] = 0;
-        frames_set(frame_of(pa), 1ul << source->order, word);
+        block_set(frame_of(pa), source->order, word);
         entry_set(&target->entry[i], stage2_leaf(pa, target->order, perm));
     }
     table_frame(target->entry)->link += (uint32_t)target->count;
@@ -461,7 +466,7 @@ int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, 
     if (from == to || !perm_is_valid(to, perm))
         return -KEEL_EINVAL;
     lock_both(from, to);
-    status = run_find(to, to_ipa, order, count, clean ? CLEAN_PAGES : BATCH_PAGES, &target);
+    status = run_find(to, to_ipa, order, count, clean ? SPACE_CLEAN : SPACE_BATCH, &target);
     if (status == 0)
         status = run_find(from, from_ipa, order, count, target.count, &source);
     if (status == 0) {
@@ -532,37 +537,43 @@ uint64_t space_pages(struct space *space)
     return pages;
 }
 
-/* From the space to `to`, or from `from` to the space: one of them is NULL. */
-static inline int64_t transfer(struct space *space, struct ipa ipa, char *to, const char *from,
-                               uint64_t bytes)
+/* From the space to `to` (READ), or from `from` to the space (WRITE); the other is NULL. */
+static inline int64_t transfer(struct space *space, struct ipa ipa, enum space_access access,
+                               char *to, const char *from, uint64_t bytes)
 {
-    enum space_access access = to ? SPACE_READ : SPACE_WRITE;
-    uint64_t first = min(bytes, page_rest(ipa)), rest = bytes - first;
+    uint64_t first = page_rest(ipa);
+    int64_t status = -KEEL_EFAULT;
     char *part, *next;
-    bool good;
 
     lock_take(&space->lock);
-    part = next = translate(space, ipa, access);
-    if (unlikely(rest > 0))
+    part = translate(space, ipa, access);
+    if (likely(part && bytes <= first)) {
+        memcpy(access == SPACE_READ ? to : part, access == SPACE_READ ? part : from, bytes);
+        status = 0;
+    } else if (part && bytes <= KEEL_PAGE_SIZE) {
         next = translate(space, IPA(ipa.v + first), access);
-    good = part && next && bytes <= KEEL_PAGE_SIZE;
-    if (likely(good)) {
-        memcpy(to ? to : part, to ? part : from, first);
-        if (unlikely(rest > 0))
-            memcpy(to ? to + first : next, to ? next : from + first, rest);
+        if (next && access == SPACE_READ) {
+            memcpy(to, part, first);
+            memcpy(to + first, next, bytes - first);
+            status = 0;
+        } else if (next) {
+            memcpy(part, from, first);
+            memcpy(next, from + first, bytes - first);
+            status = 0;
+        }
     }
     lock_release(&space->lock);
-    return likely(good) ? 0 : -KEEL_EFAULT;
+    return status;
 }
 
 int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
 {
-    return transfer(space, from, to, NULL, bytes);
+    return transfer(space, from, SPACE_READ, to, NULL, bytes);
 }
 
 int64_t space_write(struct space *space, struct ipa to, const void *from, uint64_t bytes)
 {
-    return transfer(space, to, NULL, from, bytes);
+    return transfer(space, to, SPACE_WRITE, NULL, from, bytes);
 }
 
 int64_t space_copy(struct space *to, struct ipa to_ipa, struct space *from, struct ipa from_ipa,
@@ -623,7 +634,7 @@ static bool teardown_leaves(struct space *space) REQUIRES(space->lock)
         return false;
     }
     run.ipa.v &= ~((KEEL_PAGE_SIZE << at) - 1);
-    while (run.count < (at == 0 ? BATCH_PAGES : 1) &&
+    while (run.count < (at == 0 ? SPACE_BATCH : 1) &&
            index_at(run.ipa, at) + run.count < STAGE2_ENTRIES && run.entry[run.count] != 0)
         run.count++;
     CHECK(run_is_mapped(space, &run, true) != -KEEL_EBUSY);
@@ -640,7 +651,7 @@ static void teardown_pool(struct space *space) REQUIRES(space->lock)
         CHECK(space->pool.free == space->pool.total && space->pages == 0);
     }
     for (uint32_t i = 0; i < TEARDOWN_POOL && space->pool.free > 0; i++) {
-        frames_set(frame_of(virt_to_phys(pool_take(space))), 1, FRAME_WORD(FRAME_DIRTY, 0));
+        frame_of(virt_to_phys(pool_take(space)))->word = FRAME_WORD(FRAME_DIRTY, 0);
         space->pool.total--;
     }
 }

@@ -2,7 +2,7 @@
 /*
  * A domain's memory: its stage-2 tables, the pool of kernel pages it was given, and every operation
  * that changes either. Each `space_` operation checks everything first and then acts; an error has
- * no effect. Batched ones do at least one block, stop after a bounded amount of work (at most 2,500
+ * no effect. Batched ones do at least one block, stop after a bounded amount of work (at most 3,100
  * instructions; one block of order 9 counts as such) or at the end of a table, flush TLBs once, and
  * return the blocks done.
  *
@@ -19,6 +19,8 @@
 
 #define SPACE_IPA_BITS 39 /* width of an IPA: three levels of tables, one page as root */
 #define SPACE_LIMIT    (1ul << SPACE_IPA_BITS)
+#define SPACE_BATCH    32 /* pages of order 0 that one call does */
+#define SPACE_CLEAN    12 /* pages whose caches one call cleans */
 
 /* Kernel pages of one domain, singly linked through the frame table; all zero. */
 struct pool {

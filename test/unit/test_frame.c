@@ -149,12 +149,14 @@ START_TEST(claim_takes_all_or_none)
 {
     struct frame *first = frame_of(PA(FREE));
 
-    ck_assert_int_eq(frames_scrub(PA(FREE), 15), 15);
+    ck_assert_int_eq(frames_scrub(PA(FREE), 8), 8);
+    ck_assert_int_eq(frames_scrub(PA(FREE + 8), 7), 7);
     ck_assert(!frames_claim(first, 16, FRAME_POOL, 3)); /* the last is dirty */
     ck_assert_uint_eq(frames_count(FRAME_CLEAN), 15);
     ck_assert(frames_claim(first + 1, 14, FRAME_POOL, 3));
     ck_assert_uint_eq(frames_count(FRAME_POOL), 14);
-    ck_assert_uint_eq(first[1].word, FRAME_WORD(FRAME_POOL, 3));
+    ck_assert_uint_eq(first[1].owner, 3);
+    ck_assert_uint_eq(first[1].link, (PA(FREE).v >> KEEL_PAGE_SHIFT) + 2);
     ck_assert(!frames_claim(first, 2, FRAME_OWNED, 4));
     ck_assert(!frames_claim(first + 1, 1, FRAME_OWNED, 3)); /* not twice */
     ck_assert_uint_eq(first[0].state, FRAME_CLEAN);

@@ -401,7 +401,7 @@ static void do_map(uint32_t s)
 
     if (range.order == 9 && pick(8) != 0)
         page &= ~511ul;
-    range_expect(&range, 64, &expected);
+    range_expect(&range, SPACE_BATCH, &expected);
     if (!perm_expect(s, perm) || page % (1ul << range.order) != 0)
         expected.einval = true;
     free_expect(s, &range, &expected);
@@ -427,7 +427,7 @@ static void do_map_device(uint32_t s)
     uint64_t pa = (0x8000000 + ((uint64_t)pick(1024) << 21)), before;
     int64_t result;
 
-    range_expect(&range, 64, &expected);
+    range_expect(&range, SPACE_BATCH, &expected);
     free_expect(s, &range, &expected);
     before = digest_of(all, SPACES);
     result = space_map_device(&space[s], PADDR(pa), PAGE_IPA(range.page), range.order, range.count);
@@ -442,7 +442,7 @@ static void do_unmap(uint32_t s)
     uint64_t before;
     int64_t result;
 
-    range_expect(&range, 64, &expected);
+    range_expect(&range, SPACE_BATCH, &expected);
     mapped_expect(s, &range, true, &expected);
     before = digest_of(all, SPACES);
     result = space_unmap(&space[s], PAGE_IPA(range.page), range.order, range.count);
@@ -465,7 +465,7 @@ static void do_protect(uint32_t s)
     uint64_t before;
     int64_t result;
 
-    range_expect(&range, (perm & X) ? 16 : 64, &expected);
+    range_expect(&range, (perm & X) ? SPACE_CLEAN : SPACE_BATCH, &expected);
     if (!perm_expect(s, perm))
         expected.einval = true;
     mapped_expect(s, &range, false, &expected);
@@ -484,7 +484,7 @@ static void do_donate(uint32_t s)
     struct range from = range_pick(), to = range_pick();
     uint32_t t = pick(20) == 0 ? s : (s + 1 + pick(SPACES - 1)) % SPACES;
     uint32_t perm = pick(8) == 0 ? pick(16) : R | (pick(2) ? W : 0) | (pick(4) ? 0 : X);
-    uint64_t max = (perm & X) || space[t].machine ? 16 : 64, before;
+    uint64_t max = (perm & X) || space[t].machine ? SPACE_CLEAN : SPACE_BATCH, before;
     int64_t result;
 
     to.order = from.order;

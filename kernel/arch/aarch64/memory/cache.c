@@ -7,39 +7,32 @@
 
 #define CTR_DMINLINE(ctr) (4ul << ((ctr) >> 16 & 15)) /* bytes */
 #define DCZID_BS(dczid)   (4ul << ((dczid)&15))       /* bytes; not prohibited at EL2 */
-#define UNROLL            8
-_Static_assert(KEEL_PAGE_SIZE % (UNROLL * 256) == 0, "lines of up to 256 bytes");
+_Static_assert(KEEL_PAGE_SIZE % (8 * 256) == 0, "lines of up to 256 bytes");
 
-#define dc(operation, address) __asm__ volatile("dc " #operation ", %0" ::"r"(address) : "memory")
+/* Eight lines at a time: the loop would cost as much as what it does. */
+#define for_each_line(first, line, operations)                      \
+    for (char *at = (first), *end = at + KEEL_PAGE_SIZE; at < end;) \
+    __asm__ volatile(".rept 8\n" operations "add %0, %0, %1\n.endr" \
+                     : "+r"(at)                                     \
+                     : "r"(line)                                    \
+                     : "memory")
 
 static void clean_lines(char *page)
 {
     uint64_t line = CTR_DMINLINE(sysreg_read(ctr_el0));
 
-    for (char *at = page; at < page + KEEL_PAGE_SIZE;) {
-#pragma GCC unroll 8
-        for (uint32_t i = 0; i < UNROLL; i++, at += line)
-            dc(cvac, at);
-    }
+    for_each_line(page, line, "dc cvac, %0\n");
 }
 
 void cache_scrub_page(void *page)
 {
-    char *first = page, *end = first + KEEL_PAGE_SIZE;
     uint64_t line = CTR_DMINLINE(sysreg_read(ctr_el0));
     uint64_t block = DCZID_BS(sysreg_read(dczid_el0));
 
     if (likely(block == line)) {
-        for (char *at = first; at < end;) {
-#pragma GCC unroll 8
-            for (uint32_t i = 0; i < UNROLL; i++, at += line) {
-                dc(zva, at);
-                dc(cvac, at);
-            }
-        }
+        for_each_line(page, line, "dc zva, %0\ndc cvac, %0\n");
     } else {
-        for (char *at = first; at < end; at += block)
-            dc(zva, at);
+        memset(page, 0, KEEL_PAGE_SIZE);
         clean_lines(page);
     }
     dsb(sy);
