@@ -22,7 +22,9 @@
 #define OUTPUT_RING_BYTES 0xF000u
 #define ANSWER_RING_BYTES 0x2000u
 #define INPUT_RETRY_MS    100u
+#define WISH_MS           1000u /* then the supervisor's answer is not waited for any more */
 #define KEYS_PER_TURN     256u
+#define LIST_LINE_MAX     128u /* of the list of domains, the largest numbers included */
 
 static struct mux mux;
 static struct pl011 uart;
@@ -33,7 +35,8 @@ static struct {
     enum mux_action action;
     int console;
     uint32_t tag;
-} wish; /* what was asked of the supervisor last */
+    uint64_t until; /* the answer is waited for; 0: none is */
+} wish;             /* what was asked of the supervisor last */
 
 static uint64_t now_ms(void)
 {
@@ -109,16 +112,21 @@ static void supervisor_ask(uint32_t op, uint32_t domain)
                      : argo_send_to(supervisor, KEEL_PORT_CONTROL, op, &request, sizeof(request));
     if (status >= 0)
         return;
+    wish.until = 0;
     snprintf(text, sizeof(text), "the supervisor does not hear: %s\n", strerror(-status));
     mux_print(&mux, text);
 }
 
+/* One at a time: a key that comes before the answer to the last one must not replace it. */
 static void wish_take(void)
 {
+    if (now_ms() < wish.until)
+        return;
     enum mux_action action = mux_action(&mux);
     if (action == MUX_NOTHING)
         return;
     wish.action = action;
+    wish.until = now_ms() + WISH_MS;
     wish.console = mux.focus;
     /* Which domain a console's name is, only the supervisor knows: its list comes first. */
     supervisor_ask(action == MUX_OFF ? KEEL_SUPERVISOR_OFF : KEEL_SUPERVISOR_LIST, 0);
@@ -175,18 +183,19 @@ static const char *state_name(uint32_t state)
 
 static void list_print(const struct keel_supervisor_entry *entries, uint32_t n)
 {
-    static char text[KEEL_DOMAINS_MAX * 96];
+    static char text[KEEL_DOMAINS_MAX * LIST_LINE_MAX];
     size_t used = 0;
-    for (uint32_t i = 0; i < n && used + 96 <= sizeof(text); i++) {
+    for (uint32_t i = 0; i < n && used + LIST_LINE_MAX <= sizeof(text); i++) {
         const struct keel_supervisor_entry *entry = &entries[i];
         int console = mux_find(&mux, entry->name);
         char number[8] = "-";
         if (console != MUX_NONE)
             snprintf(number, sizeof(number), "%d%s", console + 1, console == mux.focus ? "*" : "");
-        used += (size_t)snprintf(
-            text + used, 96, "%3s %-20.31s %-8s life %u, %u restarts, %llu KiB\n", number,
-            entry->name, state_name(entry->state), entry->incarnation, entry->restarts,
-            (unsigned long long)entry->pages * (KEEL_PAGE_SIZE / 1024));
+        used += (size_t)snprintf(text + used, LIST_LINE_MAX,
+                                 "%3s %-20.31s %-8s life %u, domain %u, %u restarts, %llu KiB\n",
+                                 number, entry->name, state_name(entry->state), entry->incarnation,
+                                 entry->domain, entry->restarts,
+                                 (unsigned long long)entry->pages * (KEEL_PAGE_SIZE / 1024));
     }
     mux_print(&mux, text);
 }
@@ -235,6 +244,7 @@ static bool on_answer(void *context, const struct argo_message *message)
     (void)context;
     if (!argo_message_read(message, 0, &answer, sizeof(answer)) || answer.tag != wish.tag)
         return true;
+    wish.until = 0;
     if (answer.status < 0) {
         refusal_print(answer.status);
     } else if (message->type == KEEL_SUPERVISOR_LIST) {
