@@ -30,34 +30,42 @@ static inline uint32_t load_be(const uint8_t *p)
     return __builtin_bswap32(value); /* all targets are little-endian */
 }
 
+/* Round t: v[0..7] are a to h, turned by t instead of moved; w[t % 16] is W_t. */
+#define V(i) v[((i)-t) & 7]
+#define ROUND                                                                                      \
+    {                                                                                              \
+        uint32_t e = V(4), a = V(0);                                                               \
+        uint32_t t1 = V(7) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +                            \
+                      (V(6) ^ (e & (V(5) ^ V(6)))) + k[from + t] + w[t];                           \
+        uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & V(1)) ^ (V(2) & (a ^ V(1)))); \
+                                                                                                   \
+        V(3) += t1;                                                                                \
+        V(7) = t1 + t2;                                                                            \
+    }
+
 static void compress(uint32_t h[8], const uint8_t *block)
 {
-    uint32_t w[64], v[8];
+    uint32_t w[16], v[8];
 
+#pragma GCC unroll 16
     for (unsigned t = 0; t < 16; t++)
         w[t] = load_be(block + 4 * t);
-    for (unsigned t = 16; t < 64; t++) {
-        uint32_t s0 = rotr(w[t - 15], 7) ^ rotr(w[t - 15], 18) ^ w[t - 15] >> 3;
-        uint32_t s1 = rotr(w[t - 2], 17) ^ rotr(w[t - 2], 19) ^ w[t - 2] >> 10;
-
-        w[t] = w[t - 16] + s0 + w[t - 7] + s1;
-    }
     memcpy(v, h, sizeof v);
-    for (unsigned t = 0; t < 64; t++) {
-        uint32_t s1 = rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25);
-        uint32_t s0 = rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22);
-        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[t] + w[t];
-        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+    for (unsigned from = 0;; from += 16) {
+#pragma GCC unroll 16
+        for (unsigned t = 0; t < 16; t++)
+            ROUND
+        if (from == 48)
+            break;
+#pragma GCC unroll 16
+        for (unsigned t = 0; t < 16; t++) {
+            uint32_t w15 = w[(t + 1) & 15], w2 = w[(t + 14) & 15];
 
-        v[7] = v[6];
-        v[6] = v[5];
-        v[5] = v[4];
-        v[4] = v[3] + t1;
-        v[3] = v[2];
-        v[2] = v[1];
-        v[1] = v[0];
-        v[0] = t1 + t2;
+            w[t] += (rotr(w15, 7) ^ rotr(w15, 18) ^ w15 >> 3) + w[(t + 9) & 15] +
+                    (rotr(w2, 17) ^ rotr(w2, 19) ^ w2 >> 10);
+        }
     }
+#pragma GCC unroll 8
     for (unsigned i = 0; i < 8; i++)
         h[i] += v[i];
 }
