@@ -374,7 +374,8 @@ static void rd_write(struct vgic *gic, uint32_t vcpu, uint32_t at, unsigned size
     }
     if (at == GICR_WAKER) {
         uint32_t bit = 1u << vcpu;
-        gic->asleep = value & GICR_WAKER_PROCESSOR_SLEEP ? gic->asleep | bit : gic->asleep & ~bit;
+        gic->asleep &= ~bit;
+        gic->asleep |= (value & GICR_WAKER_PROCESSOR_SLEEP) ? bit : 0;
     }
     done(step, 0);
 }

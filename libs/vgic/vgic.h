@@ -49,9 +49,8 @@ void vgic_reset(struct vgic *gic, uint32_t vcpus, uint32_t spis);
 
 /*
  * An access of `size` bytes (1, 2, 4, 8) at `offset` from the first byte of the distributor, or of
- * the first redistributor (whose number of frames the caller has checked against nothing: any
- * offset is accepted here). A write step must be retried, unchanged, for as long as the kernel says
- * EAGAIN.
+ * the first redistributor. Any offset may be given: behind the last redistributor it is an abort. A
+ * step must be repeated, unchanged, for as long as the kernel says EAGAIN.
  */
 void vgic_distributor_read(const struct vgic *gic, uint64_t offset, unsigned size,
                            struct vgic_step *step);

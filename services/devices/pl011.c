@@ -13,7 +13,7 @@ void pl011_reset(struct pl011 *uart)
 
 static unsigned depth(const struct pl011 *uart)
 {
-    return uart->lcr_h & UARTLCR_H_FEN ? PL011_FIFO : 1;
+    return (uart->lcr_h & UARTLCR_H_FEN) ? PL011_FIFO : 1;
 }
 
 unsigned pl011_room(const struct pl011 *uart)
