@@ -285,7 +285,7 @@ static bool run_clean(struct space *space, const struct run *run) REQUIRES(space
 {
     uint64_t pages = run->count << run->order;
 
-    if (run->order == 0 || space->cleaning.v != run->ipa.v) {
+    if (space->cleaning.v != run->ipa.v) {
         space->cleaning = run->ipa;
         space->cleaned = 0;
     }
@@ -537,9 +537,9 @@ uint64_t space_pages(struct space *space)
     return pages;
 }
 
-/* From the space to `to` (READ), or from `from` to the space (WRITE); the other is NULL. */
+/* READ: from the space to the buffer; WRITE: the reverse. */
 static inline int64_t transfer(struct space *space, struct ipa ipa, enum space_access access,
-                               char *to, const char *from, uint64_t bytes)
+                               char *buffer, uint64_t bytes)
 {
     uint64_t first = page_rest(ipa);
     int64_t status = -KEEL_EFAULT;
@@ -548,17 +548,17 @@ static inline int64_t transfer(struct space *space, struct ipa ipa, enum space_a
     lock_take(&space->lock);
     part = translate(space, ipa, access);
     if (likely(part && bytes <= first)) {
-        memcpy(access == SPACE_READ ? to : part, access == SPACE_READ ? part : from, bytes);
+        memcpy(access == SPACE_READ ? buffer : part, access == SPACE_READ ? part : buffer, bytes);
         status = 0;
     } else if (part && bytes <= KEEL_PAGE_SIZE) {
         next = translate(space, IPA(ipa.v + first), access);
         if (next && access == SPACE_READ) {
-            memcpy(to, part, first);
-            memcpy(to + first, next, bytes - first);
+            memcpy(buffer, part, first);
+            memcpy(buffer + first, next, bytes - first);
             status = 0;
         } else if (next) {
-            memcpy(part, from, first);
-            memcpy(next, from + first, bytes - first);
+            memcpy(part, buffer, first);
+            memcpy(next, buffer + first, bytes - first);
             status = 0;
         }
     }
@@ -568,12 +568,12 @@ static inline int64_t transfer(struct space *space, struct ipa ipa, enum space_a
 
 int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
 {
-    return transfer(space, from, SPACE_READ, to, NULL, bytes);
+    return transfer(space, from, SPACE_READ, to, bytes);
 }
 
 int64_t space_write(struct space *space, struct ipa to, const void *from, uint64_t bytes)
 {
-    return transfer(space, to, SPACE_WRITE, NULL, from, bytes);
+    return transfer(space, to, SPACE_WRITE, (char *)(uintptr_t)from, bytes); /* is only read */
 }
 
 int64_t space_copy(struct space *to, struct ipa to_ipa, struct space *from, struct ipa from_ipa,

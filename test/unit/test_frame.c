@@ -2,6 +2,7 @@
 /* The frame table: what the boot structure makes of it, scrubbing (also by two CPUs), claims. */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "memory/address.h"
@@ -179,58 +180,81 @@ START_TEST(words_are_compared_whole)
 }
 END_TEST
 
-/* Threads scrub the same range, and one claims what is clean: nothing is zeroed after its claim. */
-static volatile bool stop;
+/* Threads scrub the same range; meanwhile others claim what is clean: nothing is zeroed after its
+ * claim, and nothing is claimed twice. */
+static bool stop;
+static uint8_t claims[PAGES]; /* atomic */
+static uint64_t bad;          /* atomic */
 
-static void *scrubber(void *argument)
+static void *scrubber(void *claiming)
 {
-    (void)argument;
     for (uint64_t page = FREE; page < PAGES;) {
         int64_t done = frames_scrub(PA(page), SCRUB_PAGES_MAX);
+        uint64_t left = PAGES - page;
 
+        /* What another CPU is scrubbing is waited for. */
+        if (!claiming && done != (int64_t)(left < SCRUB_PAGES_MAX ? left : SCRUB_PAGES_MAX))
+            __atomic_fetch_add(&bad, 1, __ATOMIC_RELAXED);
         page += done > 0 ? (uint64_t)done : 1;
     }
     return NULL;
 }
 
-static void *claimer(void *argument)
+static void *claimer(void *claimed)
 {
-    uint64_t *claimed = argument;
+    for (; !__atomic_load_n(&stop, __ATOMIC_RELAXED); sched_yield())
+        for (uint64_t page = FREE; page + 3 < PAGES; page += 4)
+            if (frames_claim(frame_of(PA(page)), 3, FRAME_OWNED, 1)) {
+                for (uint32_t i = 0; i < 3; i++) {
+                    char *bytes = phys_to_virt(PA(page + i));
 
-    while (!stop)
-        for (uint64_t page = FREE; page < PAGES; page += 2)
-            if (frames_claim(frame_of(PA(page)), 1, FRAME_OWNED, 1)) {
-                char *bytes = phys_to_virt(PA(page));
-
-                ck_assert_int_eq(bytes[0] | bytes[KEEL_PAGE_SIZE - 1], 0);
-                memset(bytes, 0x77, KEEL_PAGE_SIZE);
-                (*claimed)++;
+                    if (bytes[0] || bytes[KEEL_PAGE_SIZE - 1] ||
+                        __atomic_fetch_add(&claims[page + i], 1, __ATOMIC_RELAXED))
+                        __atomic_fetch_add(&bad, 1, __ATOMIC_RELAXED);
+                    memset(bytes, 0x77, KEEL_PAGE_SIZE);
+                }
+                *(uint64_t *)claimed += 3;
             }
     return NULL;
 }
 
-START_TEST(cpus_may_scrub_and_claim_at_once)
+START_TEST(cpus_may_scrub_at_once)
 {
     pthread_t thread[4];
-    uint64_t claimed = 0;
 
-    stop = false;
-    ck_assert_int_eq(pthread_create(&thread[3], NULL, claimer, &claimed), 0);
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 4; i++)
         ck_assert_int_eq(pthread_create(&thread[i], NULL, scrubber, NULL), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    ck_assert_uint_eq(bad, 0);
+    ck_assert_uint_eq(host_counters.pages_scrubbed, PAGES - FREE);
+    ck_assert_uint_eq(frames_count(FRAME_CLEAN), PAGES - FREE);
+}
+END_TEST
+
+START_TEST(cpus_may_scrub_and_claim_at_once)
+{
+    pthread_t thread[5];
+    uint64_t claimed[2] = {0};
+
+    for (uint32_t i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&thread[3 + i], NULL, claimer, &claimed[i]), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, scrubber, &stop), 0);
     for (uint32_t i = 0; i < 3; i++)
         pthread_join(thread[i], NULL);
-    stop = true;
-    pthread_join(thread[3], NULL);
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    for (uint32_t i = 3; i < 5; i++)
+        pthread_join(thread[i], NULL);
 
+    ck_assert_uint_eq(bad, 0);
     ck_assert_uint_eq(host_counters.pages_scrubbed, PAGES - FREE);
     ck_assert_uint_eq(frames_count(FRAME_BUSY) + frames_count(FRAME_DIRTY), 0);
-    ck_assert_uint_eq(frames_count(FRAME_CLEAN), PAGES - FREE - claimed);
+    ck_assert_uint_eq(frames_count(FRAME_CLEAN), PAGES - FREE - claimed[0] - claimed[1]);
     for (uint64_t page = FREE; page < PAGES; page++)
-        if (frame_of(PA(page))->state == FRAME_OWNED)
-            ck_assert_int_eq(*(char *)phys_to_virt(PA(page)), 0x77);
-        else
-            ck_assert_int_eq(*(char *)phys_to_virt(PA(page)), 0);
+        if (*(char *)phys_to_virt(PA(page)) != (claims[page] ? 0x77 : 0))
+            bad++;
+    ck_assert_uint_eq(bad, 0);
 }
 END_TEST
 
@@ -242,6 +266,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, boot_structure_says_who_owns_what);
     tcase_add_test(tcase, page_zero_is_nobodys);
     tcase_add_test(tcase, only_ram_has_frames);
@@ -250,6 +275,7 @@ int main(void)
     tcase_add_test(tcase, scrub_stops_at_what_is_not_free);
     tcase_add_test(tcase, claim_takes_all_or_none);
     tcase_add_test(tcase, words_are_compared_whole);
+    tcase_add_test(tcase, cpus_may_scrub_at_once);
     tcase_add_test(tcase, cpus_may_scrub_and_claim_at_once);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

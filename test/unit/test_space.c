@@ -408,6 +408,20 @@ START_TEST(protect_cleans_a_block_in_steps)
 }
 END_TEST
 
+/* What was cleaned of a block says nothing about what comes there next. */
+START_TEST(cleaning_begins_again_after_unmap)
+{
+    ck_assert_int_eq(space_map(&user, PA(MEMORY), PAGE_IPA(512), 9, 1, R | W), 1);
+    assert_refused(KEEL_EAGAIN, space_protect(&user, PAGE_IPA(512), 9, 1, R | X));
+    ck_assert_int_eq(space_unmap(&user, PAGE_IPA(512), 9, 1), 1);
+    ck_assert_int_eq(space_map(&user, PA(MEMORY + 512), PAGE_IPA(512), 9, 1, R | W), 1);
+    for (uint32_t i = 1; i < CLEAN_STEPS; i++)
+        assert_refused(KEEL_EAGAIN, space_protect(&user, PAGE_IPA(512), 9, 1, R | X));
+    ck_assert_int_eq(space_protect(&user, PAGE_IPA(512), 9, 1, R | X), 1);
+    ck_assert_uint_eq(host_counters.pages_cleaned, 512 + SPACE_CLEAN);
+}
+END_TEST
+
 /* ---- donate ---- */
 
 START_TEST(donate_moves_pages_with_their_contents)
@@ -695,7 +709,8 @@ START_TEST(teardown_gives_everything_back_in_bounded_steps)
     int64_t status;
 
     for (uint32_t i = 0; i < 10; i++)
-        ck_assert_int_eq(space_map(&guest, PA(MEMORY + 32 * i), PAGE_IPA(32 * i), 0, 32, R | W | X), 32);
+        ck_assert_int_eq(space_map(&guest, PA(MEMORY + 32 * i), PAGE_IPA(32 * i), 0, 32, R | W | X),
+                         32);
     ck_assert_int_eq(space_map(&guest, PA(MEMORY + 512), PAGE_IPA(5120), 9, 1, R | W), 1);
     ck_assert_int_eq(space_map(&guest, PA(MEMORY + 320), PAGE_IPA(top - 1), 0, 1, R), 1);
     ck_assert_int_eq(space_map_device(&guest, PADDR(0x200000), PAGE_IPA(1 << 20), 9, 1), 1);
@@ -862,6 +877,7 @@ int main(void)
     tcase_add_test(tcase, unmap_refuses_what_is_not_mapped_so);
     tcase_add_test(tcase, protect_changes_permissions_with_one_flush);
     tcase_add_test(tcase, protect_cleans_a_block_in_steps);
+    tcase_add_test(tcase, cleaning_begins_again_after_unmap);
     tcase_add_test(tcase, donate_moves_pages_with_their_contents);
     tcase_add_test(tcase, donate_to_a_machine_cleans_to_memory);
     tcase_add_test(tcase, donate_stays_in_one_table_of_each);

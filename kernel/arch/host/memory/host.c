@@ -2,6 +2,8 @@
 /* The host's memory hardware: see host.h. */
 #include "memory/host.h"
 
+#include <sched.h>
+
 #include "memory/address.h"
 #include "memory/cache.h"
 #include "memory/stage2.h"
@@ -86,6 +88,7 @@ struct paddr stage2_nothing(void)
 void cache_scrub_page(void *page)
 {
     memset(page, 0, KEEL_PAGE_SIZE);
+    sched_yield(); /* another CPU may come by */
     __atomic_fetch_add(&host_counters.pages_scrubbed, 1, __ATOMIC_RELAXED);
 }
 
