@@ -7,6 +7,7 @@ dispatch   calls_generated.h: numbers, handlers' prototypes and the kernel's dec
 reference  the reference page
 grammar    the call table as data, for the hostile suite and the fuzzers
 """
+import re
 import sys
 import tomllib
 
@@ -122,14 +123,42 @@ def reference(calls):
     return out
 
 
+def errors_of(call, calls):
+    """The errors that a call documents, besides EACCES and ESTALE; None: those of another interface."""
+    found = set()
+    for text in call.get("errors", []):
+        if text.startswith("those of "):
+            return None
+        found |= set(re.findall(r"\bE(?!XEC\b)[A-Z0-9]{3,}\b", text))
+        for name in re.findall(r"\bas (\w+)", text):
+            found |= errors_of(next((c for c in calls if c["name"] == name), {}), calls) or set()
+    return found
+
+
 def grammar(calls):
-    out = [HEAD, "/* For each call: its name, and the classes of its arguments. */",
-           "struct call_grammar {\n    const char *name;\n    unsigned arguments;\n    const char *class[6];\n"
-           "    const char *type[6];\n};\n", "static const struct call_grammar call_grammar[] = {"]
+    out = [HEAD, "#include <keel/edge.h>\n",
+           "/* For each call: whom it needs a right for, what it may answer, and its arguments. */",
+           "struct call_grammar {\n    const char *name;\n"
+           "    unsigned rights;  /* enum keel_right, any of; 0: none */\n"
+           "    int peer;         /* the first argument is a peer: the right is for it; else for the caller */\n"
+           "    int any_incarnation;\n"
+           "    int any_error;\n"
+           "    unsigned char error[8]; /* enum keel_error, besides EACCES and ESTALE; ends with 0 */\n"
+           "    unsigned arguments;\n    const char *class[6];\n    const char *type[6];\n"
+           "    const char *argument[6];\n};\n",
+           "enum call_grammar_number {"]
+    out += [f"    GRAMMAR_{call['name'].upper()} = {call['number']}," for call in calls]
+    out += [f"    GRAMMAR_CALLS = {len(calls)},\n}};\n", "static const struct call_grammar call_grammar[] = {"]
     for call in calls:
-        classes = ", ".join(f'"{arg["class"]}"' for arg in call["args"]) or "0"
-        types = ", ".join(f'"{arg.get("type", "")}"' for arg in call["args"]) or "0"
-        out.append(f'    {{"{call["name"]}", {len(call["args"])}, {{{classes}}}, {{{types}}}}},')
+        errors = errors_of(call, calls)
+        if errors and len(errors) > 7:
+            sys.exit(f"{call['name']}: more than 7 errors")
+        values = ", ".join([f"KEEL_{error}" for error in sorted(errors or [])] + ["0"])
+        columns = [", ".join(f'"{arg.get(key, "")}"' for arg in call["args"]) or "0"
+                   for key in ("class", "type", "name")]
+        out.append(f'    {{"{call["name"]}", {rights_mask(call) or "0"}, {int(has_peer(call))}, '
+                   f'{int(bool(call.get("any_incarnation")))}, {int(errors is None)}, {{{values}}}, '
+                   f'{len(call["args"])}, {{{columns[0]}}}, {{{columns[1]}}}, {{{columns[2]}}}}},')
     out.append("};")
     return out
 

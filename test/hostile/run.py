@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots a system in which some are hostile, and looks whether the others notice. TAP on standard output.
+
+    run.py BUILD [--builder] [--calls N] [--cpus N] [--seed N|time] [--icount]
+"""
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / 'system'))
+from keel import PREFIX, Tap  # noqa: E402
+
+# As enum keel_right has them.
+RIGHTS = ('send', 'receive', 'read', 'write', 'serve', 'calls', 'interrupt', 'vcpu', 'stop', 'device',
+          'schedule', 'watch', 'build', 'self', 'audit', 'system', 'registers')
+WORDS = 2048
+WORD = (1 << 64) - 1
+
+QUIET = ('console', 'example', 'bystander', 'bystander-guest', 'intruder')  # nothing of them changes
+
+
+def bystander_sums(rounds):
+    """What a bystander prints: bystander.h."""
+    words, sums = [0] * WORDS, []
+    for turn in range(rounds):
+        total = 0
+        for i in range(WORDS):
+            words[i] = (words[i] * 6364136223846793005 + i + turn) & WORD
+            total = ((total << 1 | total >> 63) & WORD) ^ words[i]
+        sums.append(total)
+    return sums
+
+
+class System:
+    """The system file, and what it means: the edges come from the configuration's checker."""
+
+    def __init__(self, name, build, seed, calls, cpus):
+        self.text = (HERE / name).read_text()
+        self.build, self.seed, self.calls = build, seed, calls
+        self.table = self.check('--authority', cpus)
+        self.ids = {}
+        for line in self.check('--domains', cpus):
+            match = re.match(r'\s*(\d+) \w+\s+(\S+)', line)
+            if match:
+                self.ids[match[2]] = int(match[1])
+        self.ids['builder'] = 0
+
+    def check(self, what, cpus):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / 'system.dts'
+            path.write_text(self.text)
+            return subprocess.run([ROOT / 'boot/check', '--cpus', cpus, what, path], check=True,
+                                  env={**os.environ, 'KEEL_BUILD': self.build},
+                                  stdout=subprocess.PIPE, text=True).stdout.splitlines()
+
+    def edges(self, holder):
+        """Arguments that tell a hostile service its edges."""
+        for line in self.table:
+            match = re.match(r'(\S+) (\d+) -> (\S+): (\S+)(.*)', line)
+            if not match or match[1] != holder:
+                continue
+            rights = sum(1 << RIGHTS.index(right) for right in match[4].split(','))
+            text = f'{int(match[2]):x}:{self.ids[match[3]]:x}:{rights:x}'
+            memory = re.search(r' memory=(?:0x(\w+)-0x(\w+)|all)', match[5])
+            irq = re.search(r' irq=(\d+)-(\d+)', match[5])
+            if memory or irq:
+                lo, hi = (memory[1] or '0', memory[2] or 'f' * 16) if memory else ('1', '0')
+                text += f':{lo}:{hi}'
+            if irq:
+                text += f':{int(irq[1]):x}:{int(irq[2]):x}'
+            yield text
+
+    def filled(self):
+        """The text with the arguments of those that are hostile: @NAME@ after another argument."""
+        targets = sum(1 << number for name, number in self.ids.items() if name.startswith('victim'))
+
+        def arguments(match):
+            words = [f'seed={self.seed + self.ids[match[1]]}', f'calls={self.calls}',
+                     f'targets={targets:#x}', *self.edges(match[1])]
+            return ', '.join(f'"{word}"' for word in words)
+
+        return re.sub(r'"@([\w.-]+)@"', arguments, self.text)
+
+    def hostile(self):
+        return re.findall(r'"@([\w.-]+)@"', self.text)
+
+
+def progress(session, name, rounds, seconds=120):
+    """Whether somebody has got that many rounds further."""
+    last = re.findall(rf'^\[{name}\] (?:bystander: )?round (\d+) sum', session.output, re.MULTILINE)
+    goal = int(last[-1]) + rounds if last else rounds
+    return session.wait(rf'^\[{name}\] (?:bystander: )?round {goal} sum', seconds, anywhere=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('build')
+    parser.add_argument('--builder', action='store_true')
+    parser.add_argument('--icount', action='store_true')
+    parser.add_argument('--calls', type=int, default=10000)
+    parser.add_argument('--cpus', default='2')
+    parser.add_argument('--seed', default='20151013')
+    options = parser.parse_args()
+    os.environ['KEEL_BUILD'] = options.build
+    seed = int(time.time()) if options.seed == 'time' else int(options.seed)
+
+    with Tap() as tap, tempfile.TemporaryDirectory() as folder:
+        print(f'# seed {seed}')
+        system = System('builder.dts' if options.builder else 'services.dts', options.build, seed,
+                        options.calls, options.cpus)
+        qemu = []
+        if options.builder:
+            program, = pathlib.Path(options.build).rglob('hostile-builder')
+            (pathlib.Path(folder) / 'builder').symlink_to(program)
+            qemu = ['-append', f'hostile.seed={seed} hostile.calls={options.calls}']
+        session = tap.session(system.filled(), cpus=options.cpus, icount=options.icount,
+                              find=[folder] if options.builder else (), qemu=qemu)
+
+        ends = [rf'^\[{name}\] done: (\d+) calls, (\d+) permitted,' for name in system.hostile()]
+        ends += [r'^(?:\[builder\] )?builder: done: (\d+) calls, (\d+) permitted,'] * options.builder
+        ends += [r'^\[intruder\] intruder: done()()'] * ('intruder' in system.ids)
+        for end in ends:
+            match = session.wait(end, 600 if options.calls < 100000 else 1700, anywhere=True)
+            tap.check('to the end: ' + re.sub(r'\W+', ' ', end).strip(), match)
+            if match and match[1]:
+                tap.check(f'{match[1]} calls, of which {match[2]} were permitted', int(match[2]) > 100)
+        for name in ('bystander', 'bystander-guest'):
+            tap.check(f'{name} still goes on', progress(session, name, 3))
+        look = re.findall(r'^\[auditor\] look (\d+): ', session.output, re.MULTILINE)
+        tap.check('the auditor looks once more', look and session.wait(
+            rf'^\[auditor\] look {int(look[-1]) + 5}: 0 changes', 120, anywhere=True))
+        # The console's key asks the builder, which may have given up its port: then the test ends it.
+        tap.check('the system can be left', session.leave() == 0)
+        session.close()
+
+        output = session.output
+        tap.check('no answer was wrong', 'WRONG' not in output)
+        tap.check('the table and the lives stay as they are', 'CHANGED' not in output)
+        tap.check('the kernel does not complain', not re.search(r'^kernel: (?!Keel on)|CHECK', output,
+                                                                re.MULTILINE))
+        for name in ('bystander', 'bystander-guest'):
+            rounds = re.findall(rf'^\[{name}\] (?:bystander: )?round (\d+) sum (\w+)\r?$', output,
+                                re.MULTILINE)
+            sums = bystander_sums(len(rounds))
+            tap.check(f'{name} computes what it should, {len(rounds)} times', rounds and all(
+                int(turn) < len(sums) and int(total, 16) == sums[int(turn)] for turn, total in rounds))
+        tap.check('nobody died who was not to', not re.search(
+            r'builder: (?!victim)\S+ (?:faulted|exited|was stopped|panicked)', output))
+
+
+if __name__ == '__main__':
+    main()
