@@ -609,7 +609,7 @@ START_TEST(random_walk)
         ck_assert_int_eq(commit(cpu, 1, &bucket, 1, slots, 3, 0), 0);
     }
     run_until(1);
-    for (uint32_t step = 0; step < 20000; step++) {
+    for (uint32_t step = 0; step < 3000; step++) {
         random = random * 1664525 + 1013904223;
         struct cpu *cpu = cpu_at(random >> 30);
 
