@@ -15,6 +15,7 @@
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
 
+#include "arch/relax.h"
 #include "base.h"
 
 #if defined(__clang__)
@@ -47,7 +48,7 @@ static inline void lock_take(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
     uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
 
     while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
-        ;
+        cpu_relax();
 }
 
 static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS

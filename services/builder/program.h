@@ -23,7 +23,7 @@ struct program_part {
 #define PROGRAM_BLOCK_MAX 0x4000u  /* bytes of a start block */
 #define PROGRAM_TOP_MAX   0x2000u  /* bytes of an initial stack's contents */
 #define PROGRAM_STACK     0x10000u /* bytes of a stack */
-#define PROGRAM_LIMIT     (1ull << 32)
+#define PROGRAM_LIMIT     (1ull << 38)
 #define PROGRAM_RANDOM    16 /* bytes for the stack protector and the like */
 
 struct program {

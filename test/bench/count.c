@@ -4,14 +4,17 @@
  * kernel, services, everything else (guests, loader, firmware); and the longest stretch in the
  * kernel, which runs with interrupts masked, from entry to exit. With -icount the figures repeat.
  *
- *   -plugin libcount.so[,profile=FILE][,stretch=FILE]     prints on standard error when QEMU ends
+ *   -plugin libcount.so[,profile=FILE][,longest=FILE]     prints on standard error when QEMU ends
  *
- * profile: kernel addresses and how often each ran. stretch: the same for the longest stretch alone.
+ * profile: how often each address of the kernel was executed. longest: the addresses of the longest
+ * stretch, in their order.
  *
- * Marks: a guest or service executes HINT #96 + n (a no-operation): what runs between HINT #(96 + 2n)
- * and HINT #(97 + 2n) is counted as row n.
+ * Marks: a guest or service executes HINT #96 + n (a no-operation): what runs between HINT #(96 +
+ * 2n) and HINT #(97 + 2n) is counted as row n; of several times, the one with the fewest
+ * instructions.
  *
- * Written from QEMU's documentation of the plugin interface, version 1: docs/devel/tcg-plugins.
+ * Written from QEMU's documentation of the plugin interface, docs/devel/tcg-plugins: version 1, or,
+ * with PLUGIN_VERSION=4, what QEMU 10 has.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -25,6 +28,7 @@ typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
                                            void (*cb)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
@@ -35,40 +39,53 @@ void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+
+#if PLUGIN_VERSION == 1
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
+                                                enum qemu_plugin_op op, void *ptr, uint64_t imm);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-void qemu_plugin_outs(const char *string);
+#else
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t n);
+#endif
 
 #define EXPORT __attribute__((visibility("default")))
 EXPORT extern int qemu_plugin_version;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
-EXPORT int qemu_plugin_version = 1;
+EXPORT int qemu_plugin_version = PLUGIN_VERSION;
 
-#define KERNEL_LO 0x0000800000000000ull
-#define KERNEL_HI 0x0000810000000000ull
+#define KERNEL_LO  0x0000800000000000ull
+#define KERNEL_HI  0x0000810000000000ull
 #define SERVICE_LO 0x0000001000000000ull /* where services are linked: libs/runtime */
 #define SERVICE_HI 0x0000004000000000ull
 
-#define CPUS 64
-#define ROWS 16
-#define WFI 0xd503207fu
-#define ERET 0xd69f03e0u
-#define HINT(n) (0xd503201fu | (uint32_t)(n) << 5)
-#define PROFILE_SLOTS (1u << 16) /* 4 bytes of kernel text each */
+#define CPUS           64
+#define ROWS           16
+#define WFI            0xd503207fu
+#define ERET           0xd69f03e0u
+#define HINT(n)        (0xd503201fu | (uint32_t)(n) << 5)
+#define PROFILE_SLOTS  (1u << 16) /* 4 bytes of kernel text each */
+#define PATH_MAX_INSNS (1u << 16)
 
 enum where { IN_KERNEL, IN_SERVICE, ELSEWHERE, PLACES };
 
+struct row {
+    uint64_t begin[PLACES], best[PLACES], best_sum, times;
+};
+
+/* What one CPU does in the kernel. Under -icount one CPU of the machine is emulated at a time, in
+ * turns, so that a CPU's stretch may be interrupted by another CPU, and the rest is shared. */
+struct stretch {
+    bool started; /* the first one is the kernel's own start */
+    uint64_t length;
+    uint32_t path[PATH_MAX_INSNS]; /* offsets in the kernel */
+};
+
 static uint64_t counts[PLACES];
-static uint64_t rows[ROWS][PLACES];
-static uint64_t row_begin[ROWS][PLACES];
-static uint64_t stretch[CPUS], longest[CPUS], longest_from[CPUS], longest_to[CPUS], from[CPUS];
-static bool started[CPUS];
+static struct row rows[ROWS];
+static struct stretch stretches[CPUS], longest;
+static unsigned longest_cpu;
 static uint64_t profile[PROFILE_SLOTS];
-static const char *profile_path;
-#define TRACE_MAX (1u << 20)
-static uint32_t trace[CPUS][TRACE_MAX]; /* offsets in the kernel's text, of the stretch under way */
-static uint32_t worst[TRACE_MAX];
-static uint64_t worst_length;
-static const char *stretch_path;
+static const char *profile_name, *longest_name;
 
 static enum where place(uint64_t address)
 {
@@ -77,43 +94,69 @@ static enum where place(uint64_t address)
     return address >= SERVICE_LO && address < SERVICE_HI ? IN_SERVICE : ELSEWHERE;
 }
 
-static void stretch_end(unsigned cpu, uint64_t to)
-{
-    /* The first one is the kernel's own start. */
-    if (started[cpu] && stretch[cpu] > longest[cpu]) {
-        longest[cpu] = stretch[cpu];
-        longest_from[cpu] = from[cpu];
-        longest_to[cpu] = to;
-        if (stretch_path && stretch[cpu] > worst_length) {
-            worst_length = stretch[cpu] < TRACE_MAX ? stretch[cpu] : TRACE_MAX;
-            memcpy(worst, trace[cpu], worst_length * sizeof(worst[0]));
-        }
-    }
-    if (stretch[cpu])
-        started[cpu] = true;
-    stretch[cpu] = 0;
-}
-
 static void in_kernel(unsigned cpu, void *data)
 {
-    uint64_t address = (uint64_t)(uintptr_t)data;
+    struct stretch *stretch = &stretches[cpu];
+    uint32_t offset = (uint32_t)(uintptr_t)data;
 
     counts[IN_KERNEL]++;
-    if (stretch[cpu] < TRACE_MAX)
-        trace[cpu][stretch[cpu]] = (uint32_t)(address - KERNEL_LO);
-    if (!stretch[cpu]++)
-        from[cpu] = address;
-    if ((address - KERNEL_LO) / 4 < PROFILE_SLOTS)
-        profile[(address - KERNEL_LO) / 4]++;
+    if (stretch->length < PATH_MAX_INSNS)
+        stretch->path[stretch->length] = offset;
+    stretch->length++;
+    if (offset / 4 < PROFILE_SLOTS)
+        profile[offset / 4]++;
 }
 
 /* The kernel waits, or leaves: interrupts come in. */
 static void in_kernel_end(unsigned cpu, void *data)
 {
+    struct stretch *stretch = &stretches[cpu];
+
     in_kernel(cpu, data);
-    stretch_end(cpu, (uint64_t)(uintptr_t)data);
+    if (stretch->started && stretch->length > longest.length) {
+        longest.length = stretch->length;
+        memcpy(longest.path, stretch->path,
+               sizeof(longest.path[0]) *
+                   (stretch->length < PATH_MAX_INSNS ? stretch->length : PATH_MAX_INSNS));
+        longest_cpu = cpu;
+    }
+    stretch->started = true;
+    stretch->length = 0;
 }
 
+static void mark(unsigned cpu, void *data)
+{
+    struct row *row = &rows[(uintptr_t)data / 2];
+    uint64_t sum = 0;
+
+    (void)cpu;
+    if ((uintptr_t)data % 2 == 0) {
+        memcpy(row->begin, counts, sizeof counts);
+        return;
+    }
+    for (int i = 0; i < PLACES; i++)
+        sum += counts[i] - row->begin[i];
+    if (row->times++ && sum >= row->best_sum)
+        return;
+    row->best_sum = sum;
+    for (int i = 0; i < PLACES; i++)
+        row->best[i] = counts[i] - row->begin[i];
+}
+
+#if PLUGIN_VERSION == 1
+static void count_one(struct qemu_plugin_insn *insn, enum where where)
+{
+    qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counts[where], 1);
+}
+
+static uint32_t code_of(const struct qemu_plugin_insn *insn)
+{
+    uint32_t code;
+
+    memcpy(&code, qemu_plugin_insn_data(insn), sizeof code);
+    return code;
+}
+#else
 static void in_service(unsigned cpu, void *data)
 {
     (void)cpu;
@@ -128,21 +171,23 @@ static void elsewhere(unsigned cpu, void *data)
     counts[ELSEWHERE]++;
 }
 
-static void mark(unsigned cpu, void *data)
+static void count_one(struct qemu_plugin_insn *insn, enum where where)
 {
-    uintptr_t n = (uintptr_t)data;
-
-    (void)cpu;
-    for (int i = 0; i < PLACES; i++)
-        if (n % 2 == 0)
-            row_begin[n / 2][i] = counts[i];
-        else
-            rows[n / 2][i] = counts[i] - row_begin[n / 2][i];
+    qemu_plugin_register_vcpu_insn_exec_cb(insn, where == IN_SERVICE ? in_service : elsewhere,
+                                           QEMU_PLUGIN_CB_NO_REGS, NULL);
 }
+
+static uint32_t code_of(const struct qemu_plugin_insn *insn)
+{
+    uint32_t code = 0;
+
+    qemu_plugin_insn_data(insn, &code, sizeof code);
+    return code;
+}
+#endif
 
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
-    static void (*const count[PLACES])(unsigned, void *) = {in_kernel, in_service, elsewhere};
     size_t n = qemu_plugin_tb_n_insns(tb);
 
     (void)id;
@@ -150,65 +195,83 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint64_t address = qemu_plugin_insn_vaddr(insn);
         enum where where = place(address);
-        void (*cb)(unsigned, void *) = count[where];
-        uint32_t code;
+        uint32_t code = code_of(insn);
 
-        memcpy(&code, qemu_plugin_insn_data(insn), sizeof(code));
-        if (where == IN_KERNEL && (code == WFI || code == ERET))
-            cb = in_kernel_end;
-        qemu_plugin_register_vcpu_insn_exec_cb(insn, cb, QEMU_PLUGIN_CB_NO_REGS,
-                                               (void *)(uintptr_t)address);
-        for (uintptr_t row = 0; where != IN_KERNEL && row < 2 * ROWS; row++)
-            if (code == HINT(96 + row))
+        if (where == IN_KERNEL) {
+            qemu_plugin_register_vcpu_insn_exec_cb(
+                insn, code == WFI || code == ERET ? in_kernel_end : in_kernel,
+                QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)(address - KERNEL_LO));
+            continue;
+        }
+        count_one(insn, where);
+        for (uintptr_t m = 0; m < 2ul * ROWS; m++)
+            if (code == HINT(96 + m))
                 qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, QEMU_PLUGIN_CB_NO_REGS,
-                                                       (void *)row);
+                                                       (void *)m);
     }
+}
+
+static FILE *create(const char *name)
+{
+    FILE *file = fopen(name, "w");
+
+    if (!file)
+        fprintf(stderr, "count: can't write %s\n", name);
+    return file;
+}
+
+static void write_profile(void)
+{
+    FILE *file = create(profile_name);
+
+    for (unsigned i = 0; file && i < PROFILE_SLOTS; i++)
+        if (profile[i])
+            fprintf(file, "%#llx %" PRIu64 "\n", KERNEL_LO + 4ull * i, profile[i]);
+    if (file)
+        fclose(file);
+}
+
+static void write_longest(void)
+{
+    FILE *file = create(longest_name);
+
+    for (unsigned i = 0; file && i < longest.length && i < PATH_MAX_INSNS; i++)
+        fprintf(file, "%#llx\n", KERNEL_LO + longest.path[i]);
+    if (file)
+        fclose(file);
 }
 
 static void report(qemu_plugin_id_t id, void *data)
 {
-    char line[256];
-
     (void)id;
     (void)data;
-    snprintf(line, sizeof(line), "count: kernel %" PRIu64 " services %" PRIu64 " rest %" PRIu64 "\n",
-             counts[IN_KERNEL], counts[IN_SERVICE], counts[ELSEWHERE]);
-    fputs(line, stderr);
-    for (int cpu = 0; cpu < CPUS; cpu++)
-        if (longest[cpu])
-            fprintf(stderr, "count: longest masked stretch, CPU %d: %" PRIu64 " from %#" PRIx64 " to %#" PRIx64 "\n",
-                    cpu, longest[cpu], longest_from[cpu], longest_to[cpu]);
-    for (int row = 0; row < ROWS; row++)
-        if (rows[row][0] + rows[row][1] + rows[row][2])
-            fprintf(stderr, "count: row %d: kernel %" PRIu64 " services %" PRIu64 " rest %" PRIu64 "\n",
-                    row, rows[row][IN_KERNEL], rows[row][IN_SERVICE], rows[row][ELSEWHERE]);
-    if (stretch_path) {
-        FILE *file = fopen(stretch_path, "w");
-
-        for (uint64_t i = 0; file && i < worst_length; i++)
-            fprintf(file, "%#" PRIx64 " 1\n", (uint64_t)(KERNEL_LO + worst[i]));
-        if (file)
-            fclose(file);
-    }
-    if (profile_path) {
-        FILE *file = fopen(profile_path, "w");
-
-        for (unsigned i = 0; file && i < PROFILE_SLOTS; i++)
-            if (profile[i])
-                fprintf(file, "%#" PRIx64 " %" PRIu64 "\n", (uint64_t)(KERNEL_LO + 4ull * i), profile[i]);
-        if (file)
-            fclose(file);
-    }
+    fprintf(stderr, "count: kernel %" PRIu64 " services %" PRIu64 " rest %" PRIu64 "\n",
+            counts[IN_KERNEL], counts[IN_SERVICE], counts[ELSEWHERE]);
+    fprintf(stderr, "count: longest masked stretch: %" PRIu64 " on CPU %u\n", longest.length,
+            longest_cpu);
+    /* One of the two marks is counted, too. */
+    for (unsigned i = 0; i < ROWS; i++)
+        if (rows[i].times)
+            fprintf(stderr,
+                    "count: row %u: kernel %" PRIu64 " services %" PRIu64 " rest %" PRIu64
+                    " times %" PRIu64 "\n",
+                    i, rows[i].best[IN_KERNEL], rows[i].best[IN_SERVICE], rows[i].best[ELSEWHERE],
+                    rows[i].times);
+    if (profile_name)
+        write_profile();
+    if (longest_name)
+        write_longest();
 }
 
 int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
 {
     (void)info;
-    for (int i = 0; i < argc; i++)
+    for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "profile=", 8) == 0)
-            profile_path = strdup(argv[i] + 8);
-        else if (strncmp(argv[i], "stretch=", 8) == 0)
-            stretch_path = strdup(argv[i] + 8);
+            profile_name = strdup(argv[i] + 8);
+        if (strncmp(argv[i], "longest=", 8) == 0)
+            longest_name = strdup(argv[i] + 8);
+    }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     qemu_plugin_register_atexit_cb(id, report, NULL);
     return 0;

@@ -4,6 +4,8 @@
  * counter of 1 GHz (-cpu cortex-a72,cntfrq=1000000000) a tick is an instruction, of all exception
  * levels together. Lines: "bench: NAME TICKS". Where the PMU can be had, also "bench: NAME-el1 N":
  * those of them that were executed at EL1, the loop included.
+ *
+ * Some are marked for test/bench/count.c, which tells where the instructions are executed.
  */
 #include "lib/guest.h"
 
@@ -33,6 +35,14 @@ static uint64_t instructions(void)
     return pmu ? sysreg_read(pmevcntr0_el0) & UINT32_MAX : 0;
 }
 
+/* Row n of test/bench/count.c: what is executed between the two hints. */
+#define MARKED(n, statement)                                          \
+    do {                                                              \
+        __asm__ volatile("hint %0" : : "i"(96 + 2 * (n)) : "memory"); \
+        statement;                                                    \
+        __asm__ volatile("hint %0" : : "i"(97 + 2 * (n)) : "memory"); \
+    } while (0)
+
 static void nothing(void)
 {
     __asm__ volatile("" ::: "memory");
@@ -40,22 +50,22 @@ static void nothing(void)
 
 static void fr_read(void)
 {
-    (void)mmio_read(UART_FR);
+    MARKED(1, (void)mmio_read(UART_FR));
 }
 
 static void gicd_read(void)
 {
-    (void)mmio_read(GIC_DIST + 4);
+    MARKED(2, (void)mmio_read(GIC_DIST + 4));
 }
 
 static void gicr_enable(void)
 {
-    mmio_write(GIC_SGI_FRAME(0) + 0x100, 1);
+    MARKED(3, mmio_write(GIC_SGI_FRAME(0) + 0x100, 1));
 }
 
 static void psci_version(void)
 {
-    (void)hvc(PSCI_VERSION, 0, 0, 0);
+    MARKED(4, (void)hvc(PSCI_VERSION, 0, 0, 0));
 }
 
 static void argo_null(void)

@@ -28,7 +28,7 @@ $CC -O2 -Wall -Wextra -Werror example.c -o example $(pkg-config --cflags --libs 
 
 headers=$(readelf -lW example)
 echo "$headers" | grep -q 'Elf file type is EXEC' || fail "not linked at a fixed address"
-echo "$headers" | grep -q 'LOAD *0x000000 0x0*400000' || fail "not linked at 0x400000"
+echo "$headers" | grep -q 'LOAD *0x000000 0x0*1000000000 ' || fail "not linked at 0x1000000000"
 ! echo "$headers" | grep -Eq 'INTERP|DYNAMIC' || fail "not static"
 ! echo "$headers" | grep -q ' RWE ' || fail "a segment is writable and executable"
 nm example | grep -q ' keel_syscall$' || fail "the runtime is missing"

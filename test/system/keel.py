@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A booted system behind a terminal, for system tests: what is seen can be waited for, keys be typed.
+
+    with Session(SYSTEM, cpus=2) as session:
+        session.expect('guest# ')
+        session.type('poweroff\\r')
+        session.end()
+
+KEEL_BUILD, KEEL_CACHE and KEEL_QEMU mean what they mean to boot/run, which does the booting. Time-outs are
+wall-clock and generous: they end a test that hangs, they do not measure.
+"""
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SYSTEMS = ROOT / 'boot/systems'
+PREFIX = '\x1d'  # Ctrl-], before a key of the console
+PROMPT = r'guest# '
+SECONDS = 240    # for anything: only what hangs takes so long
+
+
+class Failure(Exception):
+    """What was waited for did not come."""
+
+
+class Session:
+    """boot/run of a system, with this process at its terminal.
+
+    system: a .dts file, or the text of one. find: folders with files that it names, before the build's.
+    """
+
+    def __init__(self, system, cpus=2, memory=2048, icount=False, qemu=(), find=(), authority=False):
+        self.output = ''
+        self.position = 0  # behind what was last waited for
+        self.serial = 0  # of commands
+        self.status = None  # of boot/run, once it has ended
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix='keel-test-'))
+        if '\n' in str(system):
+            (self.work / 'system.dts').write_text(system)
+            system = self.work / 'system.dts'
+        for folder in find:
+            for file in pathlib.Path(folder).iterdir():
+                (self.work / file.name).symlink_to(file)
+        command = [ROOT / 'boot/run', '--no-setup', '--cpus', str(cpus), '--memory', str(memory)]
+        command += ['--icount'] * icount + ['--authority'] * authority + [system, '--', *qemu]
+        self.terminal, end = pty.openpty()
+        mode = termios.tcgetattr(end)
+        mode[1] &= ~termios.ONLCR  # QEMU switches OPOST on
+        mode[3] &= ~termios.ECHO  # what is typed before QEMU takes the terminal is not seen twice
+        termios.tcsetattr(end, termios.TCSANOW, mode)
+        self.process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end,
+                                        start_new_session=True)
+        os.close(end)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        self.close()
+
+    def _read(self, seconds):
+        """Takes what the terminal shows; False: nothing came. Ends the session when it is closed."""
+        if not select.select([self.terminal], [], [], max(seconds, 0))[0]:
+            return False
+        try:
+            data = os.read(self.terminal, 65536)
+        except OSError:  # nobody has it open any more
+            data = b''
+        if not data:
+            self.status = self.process.wait()
+            return False
+        self.output += data.decode('latin-1')
+        return True
+
+    def type(self, text):
+        """Types, and reads meanwhile: neither side waits for the other."""
+        data = text.encode('latin-1')
+        while data and self.status is None:
+            readable, writable, _ = select.select([self.terminal], [self.terminal], [], SECONDS)
+            if readable:
+                self._read(0)
+            elif writable:
+                data = data[os.write(self.terminal, data[:64]):]
+
+    def wait(self, pattern, seconds=SECONDS, anywhere=False):
+        """The match of the pattern behind what was last waited for (or anywhere); None: not seen."""
+        end = time.monotonic() + seconds
+        expression = re.compile(pattern, re.MULTILINE)
+        start = 0 if anywhere else self.position
+        while True:
+            match = expression.search(self.output, start)
+            if match:
+                self.position = self.position if anywhere else match.end()
+                return match
+            if self.status is not None or time.monotonic() > end:
+                return None
+            self._read(min(end - time.monotonic(), 5))
+
+    def expect(self, pattern, seconds=SECONDS, anywhere=False):
+        match = self.wait(pattern, seconds, anywhere)
+        if not match:
+            how = 'before the end' if self.status is not None else f'in {seconds} s'
+            raise Failure(f'not seen {how}: {pattern}')
+        return match
+
+    def key(self, key, pattern):
+        """A key of the console, and what it answers."""
+        self.type(PREFIX + key)
+        return self.expect(pattern)
+
+    def shell(self, command, seconds=SECONDS):
+        """A command at the prompt of the focused Linux; what it prints."""
+        self.serial += 1
+        # The mark as typed is not the mark as printed.
+        self.type(f'echo b"egin-{self.serial}"; {command}; echo e"nd-{self.serial}"\r')
+        match = self.expect(rf'(?s)^begin-{self.serial}\r\n(.*?)end-{self.serial}\r\n', seconds)
+        return re.sub(r'^\[[\w.-]+\] .*\n', '', match[1].replace('\r', ''), flags=re.MULTILINE)
+
+    def wait_quiet(self, seconds=1):
+        """Until nothing has been shown for so long."""
+        while self._read(seconds):
+            pass
+
+    def wait_end(self, seconds=60):
+        """The status of boot/run, which says how the system ended; None: it goes on."""
+        end = time.monotonic() + seconds
+        while self.status is None and time.monotonic() < end:
+            self._read(end - time.monotonic())
+        return self.status
+
+    def end(self, seconds=60):
+        """The system has to switch itself off now."""
+        status = self.wait_end(seconds)
+        if status != 0:
+            raise Failure('the system goes on' if status is None else f'boot/run: status {status}')
+
+    def leave(self, seconds=60):
+        """Leaves by the console's key; the status of boot/run, None if it goes on."""
+        self.type(PREFIX + 'q')
+        return self.wait_end(seconds)
+
+    def close(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)  # the group is this session's own
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        while self.status is None:
+            self._read(5)
+        os.close(self.terminal)
+        shutil.rmtree(self.work)
+
+
+class Tap:
+    """Results in TAP. Used as a context, it turns a Failure into a result, and ends the program."""
+
+    def __init__(self):
+        self.results = []
+        self.sessions = []
+
+    def check(self, what, holds):
+        self.results.append(bool(holds))
+        print(f'{"ok" if holds else "not ok"} {len(self.results)} - {what}', flush=True)
+        return bool(holds)
+
+    def session(self, *args, **options):
+        """A Session whose output is shown if anything fails."""
+        self.sessions.append(Session(*args, **options))
+        return self.sessions[-1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        for session in self.sessions:
+            if session.process.returncode is None:
+                session.close()
+        if kind is None or kind is Failure:
+            if kind:
+                self.check(str(value), False)
+            sys.exit(self.finish(''.join(session.output for session in self.sessions)))
+
+    def finish(self, output=''):
+        print(f'1..{len(self.results)}')
+        if not all(self.results):
+            for line in output.splitlines():
+                print('# ' + ''.join(c if c.isprintable() else '?' for c in line.rstrip('\r')))
+        return 0 if all(self.results) else 1
+
+
+def report(text):
+    """A line that test/run shows."""
+    print(f'# report: {text}', flush=True)
