@@ -177,5 +177,5 @@ void guest_main(void)
     }
     say("done");
     for (;;)
-        __asm__ volatile("yield");
+        __asm__ volatile("wfi");
 }

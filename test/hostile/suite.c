@@ -632,7 +632,10 @@ static bool tame(struct suite *suite, struct attempt *attempt)
     case GRAMMAR_CONSOLE_WRITE:
         return one_in(suite, 16) && x[1] == 0;
     case GRAMMAR_DOMAIN_STOP:
-        x[1] |= suite->targets >> attempt->edge->target & 1 ? 0 : 8; /* no reason */
+        if (!(suite->targets >> attempt->edge->target & 1))
+            x[1] |= 8; /* no reason */
+        else if (x[1] == KEEL_STOP_OFF && !one_in(suite, 32))
+            x[1] = KEEL_STOP_RESET; /* else it would not come back */
         return true;
     case GRAMMAR_DOMAIN_CREATE:
     case GRAMMAR_DOMAIN_SEAL:
