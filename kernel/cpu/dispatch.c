@@ -220,8 +220,10 @@ static struct choice choose(struct cpu *cpu, uint64_t now)
 
     cpu->next_refill = TIME_NEVER;
     lock_take(&cpu->lock);
-    if (now >= cpu->lease_end)
+    if (now >= cpu->lease_end && cpu->slots) {
         cpu->slots = 0;
+        memset(cpu->hard, 0, sizeof(cpu->hard)); /* the plan's limits end with it */
+    }
     if (cpu->owner && !turn_lasts(cpu, now)) {
         if (cpu->turn_rank == RANK_BACKGROUND)
             cpu->background = cpu->owner->id;

@@ -532,6 +532,20 @@ START_TEST(the_lease_ends_the_plan)
 }
 END_TEST
 
+/* A limit that outlived the plan would never let it run again. */
+START_TEST(the_lease_ends_hard_limits)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 9, .budget = 10 * MS, .period = 100 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 9, 1, KEEL_SLOT_HARD)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 1, 100 * MS), 0);
+    run_until(1100 * MS);
+    share_is(1, 1010 * MS, 20 * MS);
+}
+END_TEST
+
 START_TEST(a_dead_domain_leaves_its_cpu)
 {
     machine_start(1);
@@ -660,6 +674,7 @@ int main(void)
     tcase_add_test(tcase, a_loaded_machine_is_not_stolen);
     tcase_add_test(tcase, yield_goes_behind_its_equals);
     tcase_add_test(tcase, the_lease_ends_the_plan);
+    tcase_add_test(tcase, the_lease_ends_hard_limits);
     tcase_add_test(tcase, a_dead_domain_leaves_its_cpu);
     tcase_add_test(tcase, reserve_comes_first);
     tcase_add_test(tcase, commits_are_checked);
