@@ -201,7 +201,8 @@ static void add_console(struct derivation *d, uint16_t id)
     if (console == CONFIG_NONE)
         return;
     if (id == console) {
-        add_channel(d, id, KEEL_PORT_CONTROL, KEEL_DOMAIN_BUILDER, KEEL_PORT_SUPERVISOR, true);
+        if (domain->console)
+            add_channel(d, id, KEEL_PORT_CONTROL, KEEL_DOMAIN_BUILDER, KEEL_PORT_SUPERVISOR, true);
         return;
     }
     if (domain->kind == CONFIG_BUILDER) {

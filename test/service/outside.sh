@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds the example service outside the tree, from what `meson install` installs and nothing else,
-# and looks at the result. BUILD, SOURCE, CC: the build folder, the source folder, the compiler.
+# and looks at the result. BUILD, SOURCE, CC: the build folder, the source folder, the compiler;
+# KEEP: a folder for the program, if it is wanted.
 set -eu
 
 work=$(mktemp -d)
@@ -40,4 +41,5 @@ echo '#include <linux/types.h>' > leak.c
 ! $CC -c leak.c $(pkg-config --cflags keel-service) 2> leak.log ||
     fail "headers of the compiler's own C library are visible"
 
+[ -z "${KEEP:-}" ] || cp example "$KEEP"
 echo "ok - built outside the tree: $(stat -c %s example) bytes"

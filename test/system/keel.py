@@ -29,6 +29,31 @@ PROMPT = r'guest# '
 SECONDS = 240    # for anything: only what hangs takes so long
 
 
+def service(name, image, more=''):
+    return f'{name} {{ compatible = "keel,service"; image = "{image}"; {more} }};'
+
+
+def guest(name, kernel=None, more='', memory='2M'):
+    return (f'{name} {{ compatible = "keel,guest"; kernel = "{kernel or name + ".bin"}"; '
+            f'memory = "{memory}"; {more} }};')
+
+
+def console(more=''):
+    return service('console', 'console', 'devices = "/pl011@9000000"; ' + more)
+
+
+def system(*nodes):
+    """The text of a system with a console, unless there is one among its nodes, and these nodes."""
+    if not any(node.startswith('console ') for node in nodes):
+        nodes = (console(), *nodes)
+    return '\n'.join(['/dts-v1/;', '/ { compatible = "keel,system"; platform = "qemu-virt";', *nodes, '};', ''])
+
+
+def expected(name):
+    """What test/guests/NAME says, and what is typed ("> ...")."""
+    return (ROOT / f'test/guests/{name}.expected').read_text().splitlines()
+
+
 class Failure(Exception):
     """What was waited for did not come."""
 
@@ -113,6 +138,17 @@ class Session:
             raise Failure(f'not seen {how}: {pattern}')
         return match
 
+    def said(self, name):
+        """Lines that a domain said, in focus or not; a bare-metal guest begins them with its program's name."""
+        lines = [line.strip('\r') for line in self.output.split('\n')]
+        return [line.removeprefix(f'[{name}] ') for line in lines
+                if line.startswith((f'[{name}] ', f'{name}: '))]
+
+    def says(self, name, lines, seconds=SECONDS):
+        """Whether a guest says these lines, and no others; the last of them is waited for."""
+        self.wait(rf'^(\[{name}\] )?{re.escape(lines[-1])}\r?$', seconds, anywhere=True)
+        return self.said(name) == lines
+
     def key(self, key, pattern):
         """A key of the console, and what it answers."""
         self.type(PREFIX + key)
@@ -159,8 +195,14 @@ class Session:
                 self.process.wait()
         while self.status is None:
             self._read(5)
-        os.close(self.terminal)
-        shutil.rmtree(self.work)
+        if self.terminal is not None:
+            os.close(self.terminal)
+            self.terminal = None
+            shutil.rmtree(self.work)
+
+
+def terminated(number, frame):
+    sys.exit(f'ended by signal {number}')
 
 
 class Tap:
@@ -181,16 +223,17 @@ class Tap:
         return self.sessions[-1]
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, terminated)  # a time-out: the sessions are closed all the same
         return self
 
     def __exit__(self, kind, value, traceback):
         for session in self.sessions:
-            if session.process.returncode is None:
-                session.close()
+            session.close()
         if kind is None or kind is Failure:
             if kind:
                 self.check(str(value), False)
             sys.exit(self.finish(''.join(session.output for session in self.sessions)))
+        self.finish(''.join(session.output for session in self.sessions))
 
     def finish(self, output=''):
         print(f'1..{len(self.results)}')
