@@ -73,9 +73,9 @@ _Noreturn void __wrap_supervise_run(void)
         } else if (!told) {
             told = true;
             loop_timer_stop(&timer);
-            printf("builder: done: %llu calls, %llu permitted, %llu wrong\n",
+            printf("builder: done: %llu calls, %llu permitted, %llu wrong, did %llx\n",
                    (unsigned long long)suite.calls, (unsigned long long)suite.permitted,
-                   (unsigned long long)suite.wrong);
+                   (unsigned long long)suite.wrong, (unsigned long long)suite.succeeded);
         }
         events = loop_turn(events | LOOP_FIRST);
     }

@@ -64,6 +64,7 @@ static struct loop_reply on_exit(void *context, const struct keel_exit *exit)
 {
     (void)context;
     suite.seq = exit->seq;
+    suite.seen[suite.edge[KEEL_PEER_EDGE(exit->peer)].target] = KEEL_PEER_INCARNATION(exit->peer);
     exits++;
     return loop_later();
 }
@@ -100,9 +101,10 @@ int main(int argc, char **argv)
         events = loop_turn(events | LOOP_FIRST);
     }
     loop_timer_stop(&timer);
-    printf("done: %llu calls, %llu permitted, %llu exits, %llu wrong\n",
+    printf("done: %llu calls, %llu permitted, %llu wrong, did %llx, %llu exits\n",
            (unsigned long long)suite.calls, (unsigned long long)suite.permitted,
-           (unsigned long long)exits, (unsigned long long)suite.wrong);
+           (unsigned long long)suite.wrong, (unsigned long long)suite.succeeded,
+           (unsigned long long)exits);
     for (;;)
         events = loop_turn(events);
 }

@@ -124,8 +124,14 @@ static uint64_t pointer(struct suite *suite, uint64_t bytes, bool written)
     }
 }
 
+static uint32_t edge_with(struct suite *suite, uint32_t rights);
+
 static uint64_t physical(struct suite *suite)
 {
+    uint32_t device = edge_with(suite, KEEL_RIGHT_DEVICE);
+
+    if (device < KEEL_EDGES_MAX && one_in(suite, 2))
+        return suite->edge[device].memory_lo;
     switch (below(suite, 4)) {
     case 0:
         return PICK(suite, strange);
@@ -188,7 +194,7 @@ static uint64_t peer(struct suite *suite, uint32_t rights)
     }
     incarnation = edge < KEEL_EDGES_MAX ? suite->incarnation[suite->edge[edge].target] : 1;
     if (incarnation == 0)
-        incarnation = 1 + (uint32_t)below(suite, 12);
+        incarnation = suite->seen[suite->edge[edge].target];
     if (one_in(suite, 5))
         incarnation = PICK(suite, incarnations);
     /* Bits 16 to 31 say nothing. */
@@ -230,7 +236,7 @@ static void fill_irq(struct suite *suite, struct keel_irq_configure *irq)
     *irq = (struct keel_irq_configure){
         .intid = (uint16_t)small(suite, 64),
         .count = (uint8_t)small(suite, 32),
-        .vcpu = (uint8_t)small(suite, 1),
+        .vcpu = (uint8_t)small(suite, 0),
         .field = (uint8_t)small(suite, 6),
         .value = (uint8_t)small(suite, 1),
         .reserved = one_in(suite, 16) ? 1 : 0,
@@ -452,7 +458,7 @@ static uint64_t argument(struct suite *suite, struct attempt *attempt, uint32_t 
     if (strcmp(class, "peer") == 0)
         return peer(suite, call->rights);
     if (strcmp(class, "index") == 0)
-        return small(suite, 64);
+        return small(suite, strcmp(call->argument[i], "vcpu") == 0 ? 0 : 64);
     if (strcmp(class, "pa") == 0)
         return physical(suite);
     if (strcmp(class, "ipa") == 0)
@@ -460,9 +466,10 @@ static uint64_t argument(struct suite *suite, struct attempt *attempt, uint32_t 
     if (strcmp(class, "order") == 0)
         return one_in(suite, 4) ? value(suite) : PICK(suite, ((const uint64_t[]){0, 0, 9, 8, 10}));
     if (strcmp(class, "count") == 0)
-        return small(suite, 32);
+        return one_in(suite, 3) ? 1 : small(suite, 32);
     if (strcmp(class, "perm") == 0)
-        return small(suite, 15);
+        return one_in(suite, 3) ? KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_DEVICE
+                                : small(suite, 15);
     if (strcmp(class, "time") == 0)
         return value(suite);
     if (strcmp(call->argument[i], "seq") == 0 && !one_in(suite, 4))
@@ -735,6 +742,15 @@ static void attempt_make(struct suite *suite)
     changed = suite_call(number, attempt.x, result);
     suite->calls++;
     suite->permitted += attempt.expected == 0;
+    if (number < GRAMMAR_CALLS && (int64_t)result[0] >= 0) {
+        suite->succeeded |= 1ull << number;
+        if (number == GRAMMAR_DOMAIN_INFO && attempt.expected == 0) {
+            struct keel_life life;
+
+            memcpy(&life, (const void *)(uintptr_t)attempt.x[1], sizeof life);
+            suite->seen[attempt.edge->target] = KEEL_PEER_INCARNATION(life.peer);
+        }
+    }
     if (changed)
         tell(suite, &attempt, "registers", (int64_t)changed);
     if (!may_answer(suite, &attempt, (int64_t)result[0]))

@@ -26,6 +26,7 @@ struct suite {
     uint16_t domain; /* own id */
     struct suite_edge edge[KEEL_EDGES_MAX];
     uint32_t incarnation[KEEL_DOMAINS_MAX]; /* of those that do not change; 0: may change */
+    uint32_t seen[KEEL_DOMAINS_MAX];        /* of the others: what was last heard */
     uint64_t targets;                       /* bit n: domain n is there to be hurt */
     bool sealed_builder;                    /* the caller is the builder */
     uint16_t console;                       /* domain that gets less than its share of messages */
@@ -33,6 +34,7 @@ struct suite {
     uint64_t seq; /* of the last exit that waits for an answer; 0: none yet */
 
     uint64_t calls, permitted, wrong;
+    uint64_t succeeded; /* bit n: call n has done what it does */
 };
 
 /* Takes its memory. False, and told: there is none. */
