@@ -280,23 +280,25 @@ static void run_protect(struct space *space, const struct run *run, uint32_t per
 }
 
 /* Cleans the caches of what will be fetched as instructions, or read with caches off; at most
- * SPACE_CLEAN pages. False: not all are done yet. */
+ * SPACE_CLEAN pages. False: not all are done yet, or the rest of the work on a whole block is a step
+ * of its own. */
 static bool run_clean(struct space *space, const struct run *run) REQUIRES(space->lock)
 {
     uint64_t pages = run->count << run->order;
+    uint32_t i;
 
     if (space->cleaning.v != run->ipa.v) {
         space->cleaning = run->ipa;
         space->cleaned = 0;
     }
-    for (uint32_t i = 0; i < SPACE_CLEAN && space->cleaned < pages; i++) {
+    for (i = 0; i < SPACE_CLEAN && space->cleaned < pages; i++) {
         struct paddr block = stage2_address(run->entry[space->cleaned >> run->order]);
         uint64_t page = space->cleaned & ((1ul << run->order) - 1);
 
         cache_clean_page(phys_to_virt(PADDR(block.v + page * KEEL_PAGE_SIZE)));
         space->cleaned++;
     }
-    if (space->cleaned < pages)
+    if (space->cleaned < pages || (i > 0 && run->order > 0))
         return false;
     space->cleaning = NOT_CLEANING;
     return true;
