@@ -530,8 +530,7 @@ static bool may_send_from(const struct domain *domain, uint32_t aport)
 {
     const struct authority_port *port;
 
-    if (aport == 0 || aport == KEEL_PORT_STDIO || aport == KEEL_PORT_GUEST ||
-        aport == KEEL_PORT_CONTROL)
+    if (aport == 0)
         return true;
     port = authority_port(&domain->authority, aport);
     return port && port->receives;

@@ -13,8 +13,9 @@
  *               EOPNOTSUPP    unknown operation
  *   register    EINVAL        unknown flag; more than 4,096 pages
  *               EFAULT        arg1
- *               EINVAL        pad; length below 48, above KEEL_ARGO_RING_MAX, not in slots; pages
- * do not match it ESRCH         the partner is no domain's id. A partner that does not live now is
+ *               EINVAL        pad; length below 48, above KEEL_ARGO_RING_MAX, not in slots; pages do not
+ *                             match it
+ *               ESRCH         the partner is no domain's id. A partner that does not live now is
  *                             fine: ids outlive their domains, and so do rings for them
  *               EACCES        - no RECEIVE for the port. The kernel's ring needs no right
  *               EEXIST        FAIL_EXIST and it exists; or it exists with another length
@@ -27,15 +28,21 @@
  *               EFAULT        the addresses; the array of buffers
  *               EINVAL        pad of an address
  *               EPERM         the source is another domain
- *               EACCES        - the source port: neither 0, nor one of STDIO, GUEST and CONTROL
- * that belong to every domain, nor one that the sender has RECEIVE for ESRCH         the
- * destination is no domain's id EACCES        - no edge to the destination's port. Before anything
- * about its life ESRCH         the destination does not exist now ECONNREFUSED  it does not run; no
- * ring for the sender EINVAL        pad of a buffer; a buffer above 16 MiB - 32 EMSGSIZE      all
- * of them above 16 MiB - 32; above what the ring takes at most EBUSY         no space, and 32
- * domains wait already EAGAIN        no space; the caller waits EFAULT        a buffer. Nothing was
- * published notify      EFAULT        arg1 EACCES        more than 256 entries EFAULT        an
- * entry EACCES        - an entry for a port without edge: entries before it are filled in
+ *               EACCES        - the source port: neither 0, nor one that the sender has
+ *                             RECEIVE for
+ *               ESRCH         the destination is no domain's id
+ *               EACCES        - no edge to the destination's port. Before anything about its life
+ *               ESRCH         the destination does not exist now
+ *               ECONNREFUSED  it does not run; no ring for the sender
+ *               EINVAL        pad of a buffer; a buffer above 16 MiB - 32
+ *               EMSGSIZE      all of them above 16 MiB - 32; above what the ring takes at most
+ *               EBUSY         no space, and 32 domains wait already
+ *               EAGAIN        no space; the caller waits
+ *               EFAULT        a buffer. Nothing was published
+ *   notify      EFAULT        arg1
+ *               EACCES        more than 256 entries
+ *               EFAULT        an entry
+ *               EACCES        - an entry for a port without edge: entries before it are filled in
  *
  * ENODEV, ENOSYS (Argo is always there), EPERM and ECONNREFUSED of register (rights are EACCES,
  * every domain has Argo), EAGAIN of register (no paging) can't occur.
