@@ -11,7 +11,7 @@ def output(tap):
     """Of a service, and of a guest through its devices service."""
     for edge in ('console', 'none'):
         session = tap.session(system(
-            service('example', 'example', f'console = "{edge}";'),
+            service('example', 'example', f'provides = <7>; console = "{edge}";'),
             guest('hello', more=f'console = "{edge}";'),
             guest('abort')), cpus=1)
         session.expect(r'builder: hello powered off', anywhere=True)

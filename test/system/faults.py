@@ -10,7 +10,7 @@ from keel import Tap, expected, guest, service, system
 CULPRITS = {
     'null': ('read', '0', 0x24),
     'null-write': ('write', '0', 0x24),
-    'kernel': ('read', '0x800000000000', 0x24),
+    'kernel-read': ('read', '0x800000000000', 0x24),
     'kernel-write': ('write', '0x800000001000', 0x24),
     'kernel-pa': ('read', '0x4020e000', 0x24),
     'device': ('read', '0x9000000', 0x24),
@@ -34,7 +34,7 @@ def main():
     culprits = [service(name, 'test-culprit', f'args = "{how}", "{where}"; restart {{ limit = <0>; }};')
                 for name, (how, where, _) in CULPRITS.items()]
     with Tap() as tap:
-        session = tap.session(system(guest('gic', more='cpus = <2>;'), service('example', 'example'), *culprits))
+        session = tap.session(system(guest('gic', more='cpus = <2>;'), service('example', 'example', 'provides = <7>;'), *culprits))
         for name, (how, where, kind) in CULPRITS.items():
             found = session.wait(rf'builder: {name} faulted: pc (0x[0-9a-f]+), ESR 0x([0-9a-f]+), '
                                  r'address 0x([0-9a-f]+), x30 0x[0-9a-f]+\r?$', anywhere=True)

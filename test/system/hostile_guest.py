@@ -11,7 +11,7 @@ def main():
     with Tap() as tap:
         # One physical CPU: what the hostile guest leaves behind, the others run with.
         session = tap.session(system(
-            guest('gic', more='cpus = <2>;'), guest('hostile'), service('example', 'example')), cpus=1)
+            guest('gic', more='cpus = <2>;'), guest('hostile'), service('example', 'example', 'provides = <7>;')), cpus=1)
         tap.check('its registers are its own, and hold', session.says('hostile', expected('hostile')))
         session.expect(r'builder: hostile powered off', anywhere=True)
         session.expect(r'^gic: type a line', anywhere=True)

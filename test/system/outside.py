@@ -19,7 +19,7 @@ def main():
         print('# ' + built.stdout.strip().replace('\n', '\n# '))
         if tap.check('it is built', built.returncode == 0):
             os.rename(f'{work}/example', f'{work}/outside')
-            session = tap.session(system(service('stranger', 'outside', 'args = "from outside";'), guest('hello')),
+            session = tap.session(system(service('stranger', 'outside', 'provides = <7>; args = "from outside";'), guest('hello')),
                                   cpus=1, find=[work])
             tap.check('it runs', session.wait(r'^\[stranger\] stranger: hello from domain \d+', anywhere=True))
             tap.check('with its arguments', session.wait(r'^\[stranger\] argument 1: from outside', anywhere=True))

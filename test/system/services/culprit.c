@@ -38,7 +38,7 @@ static void on_time(void *context)
     uintptr_t address = place(arguments[2]);
 
     (void)context;
-    printf("%s %s, %#lx\n", arguments[1], arguments[2], (unsigned long)address);
+    printf("%s %s, 0x%lx\n", arguments[1], arguments[2], (unsigned long)address);
     fflush(stdout);
     if (strcmp(arguments[1], "read") == 0)
         (void)*(volatile uint32_t *)address;
