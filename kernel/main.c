@@ -152,12 +152,11 @@ noreturn void cpu_main(const struct keel_boot *boot, uint32_t index)
         arch_init(boot);
         boot_check(boot);
         frames_init(boot);
-        cpus_online = boot->ncpus;
         cpu_init(index);
         print("kernel: Keel on %u CPUs, %lu MiB\n", boot->ncpus,
               (boot->ram_hi - boot->ram_lo) >> 20);
-        arch_cpus_start(boot);
-        for (uint32_t i = 0; i < boot->ncpus; i++)
+        cpus_online = arch_cpus_start(boot);
+        for (uint32_t i = 0; i < cpus_online; i++)
             while (!__atomic_load_n(&cpu_at(i)->online, __ATOMIC_ACQUIRE))
                 ;
         builder_start();

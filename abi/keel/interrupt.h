@@ -33,7 +33,7 @@ struct keel_irq_configure {
     uint32_t reserved2; /* 0 */
 };
 KEEL_ABI_SIZE(struct keel_irq_configure, 16);
-#define KEEL_IRQ_CONFIGURES_MAX 16
+#define KEEL_IRQ_CONFIGURES_MAX 4
 
 /* Answer of `irq_read` for one interrupt. */
 struct keel_irq_state {

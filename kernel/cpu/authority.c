@@ -109,7 +109,9 @@ static bool device_free(const struct keel_edge *edge) REQUIRES(authority_lock)
         if (kernel_owns(edge->memory_lo, edge->memory_hi))
             return false;
     }
-    if (edge->irq_lo <= edge->irq_hi && !irqs_valid(edge->irq_lo, edge->irq_hi))
+    if (edge->irq_lo <= edge->irq_hi &&
+        (!irqs_valid(edge->irq_lo, edge->irq_hi) ||
+         edge->irq_hi - edge->irq_lo >= KEEL_IRQS_MAX + 0u - domains[edge->target].irqs))
         return false;
     for (uint32_t i = 0; i < device_edges; i++)
         if (ranges_meet(edge->memory_lo, edge->memory_hi, device_edge[i]->memory_lo,

@@ -24,7 +24,7 @@ bool irqs_valid(uint32_t lo, uint32_t hi)
 
 void irqs_own(struct domain *domain, uint32_t lo, uint32_t hi, bool edge)
 {
-    for (uint32_t intid = lo; intid <= hi && domain->irqs < KEEL_IRQS_MAX; intid++) {
+    for (uint32_t intid = lo; intid <= hi; intid++) {
         owners[intid].owned = true;
         owners[intid].edge = edge;
         owners[intid].domain = (uint8_t)domain->id;

@@ -73,8 +73,8 @@ void arch_call_again(struct vcpu *vcpu);
 /* Sets the hardware's deadline, counter ticks. */
 void arch_timer_set(struct cpu *cpu, uint64_t deadline);
 
-/* Starts the other CPUs; each calls cpu_main. */
-void arch_cpus_start(const struct keel_boot *boot);
+/* Starts the other CPUs; each calls cpu_main. How many there are, this one included. */
+uint32_t arch_cpus_start(const struct keel_boot *boot);
 noreturn void arch_system_off(bool reset);
 void arch_domain_init(struct domain *domain, uint32_t spis);
 

@@ -33,6 +33,7 @@
 #define HCR_TSW (1ul << 22)
 #define HCR_TGE (1ul << 27)
 #define HCR_RW (1ul << 31)
+#define HCR_TLOR (1ul << 35) /* RES0 without FEAT_LOR */
 
 /* CPTR_EL2 (E2H = 0) */
 #define CPTR_RES1 0x32fful

@@ -23,7 +23,7 @@
 
 #define HCR_BASE (HCR_RW | HCR_VM | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS)
 #define HCR_MACHINE                                                                                \
-    (HCR_BASE | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW)
+    (HCR_BASE | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | HCR_TLOR)
 #define HCR_USER (HCR_BASE | HCR_TGE | HCR_DC)
 
 /* EPD0 and EPD1: no walks; T0SZ = T1SZ = 16, no tags. */

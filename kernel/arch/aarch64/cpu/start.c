@@ -74,14 +74,17 @@ void arch_init_cpu(struct cpu *cpu)
     arch_timer_set(cpu, TIME_NEVER);
 }
 
-void arch_cpus_start(const struct keel_boot *boot)
+uint32_t arch_cpus_start(const struct keel_boot *boot)
 {
     for (uint32_t i = 1; i < boot->ncpus; i++) {
         uint64_t entry = boot->cpu_entry_pa + i * sizeof(struct keel_cpu_entry);
 
-        if (psci_cpu_on(boot->cpu_mpidr[i], PADDR(boot->kernel_pa), entry) != 0)
-            print("kernel: CPU %u does not start\n", i);
+        if (psci_cpu_on(boot->cpu_mpidr[i], PADDR(boot->kernel_pa), entry) != 0) {
+            print("kernel: CPU %u does not start: it and those after it are not used\n", i);
+            return i;
+        }
     }
+    return boot->ncpus;
 }
 
 noreturn void arch_system_off(bool reset)

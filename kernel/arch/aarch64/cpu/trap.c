@@ -24,7 +24,6 @@
 #define ISS_WNR (1u << 6)
 #define ISS_DFSC(iss) ((iss)&0x3f)
 #define DFSC_TRANSLATION 0x04u /* 0b0001LL */
-#define DFSC_PERMISSION 0x0cu  /* 0b0011LL */
 
 static void skip(struct vcpu *vcpu)
 {
@@ -120,16 +119,15 @@ static void machine_data_abort(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
     struct keel_exit *message = &vcpu->exit.message;
     const struct route *route = NULL;
 
-    if ((cause == DFSC_TRANSLATION || cause == DFSC_PERMISSION) &&
-        !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV)))
+    /* HPFAR_EL2 has the IPA only after translation faults; nothing is served within mapped memory. */
+    if (cause == DFSC_TRANSLATION && !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV)))
         route = authority_route(vcpu->domain, ipa);
     machine_abort(vcpu, false, iss & ISS_WNR);
     vcpu->abort = false;
     if (unlikely(!route)) {
         /* Its own memory, in the middle of a change of tables: once more. */
-        if ((cause != DFSC_TRANSLATION && (cause != DFSC_PERMISSION || (iss & ISS_S1PTW))) ||
-            !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
-            vcpu->abort = true;
+        vcpu->abort = cause != DFSC_TRANSLATION ||
+                      !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR);
         return;
     }
     message->args[0] = ipa;
