@@ -13,8 +13,8 @@
  *               EOPNOTSUPP    unknown operation
  *   register    EINVAL        unknown flag; more than 4,096 pages
  *               EFAULT        arg1
- *               EINVAL        pad; length below 48, above KEEL_ARGO_RING_MAX, not in slots; pages do not
- *                             match it
+ *               EINVAL        pad; length below 48, above KEEL_ARGO_RING_MAX, not in slots; pages
+ *                             do not match it
  *               ESRCH         the partner is no domain's id. A partner that does not live now is
  *                             fine: ids outlive their domains, and so do rings for them
  *               EACCES        - no RECEIVE for the port. The kernel's ring needs no right

@@ -190,9 +190,10 @@ def main():
         tap.check(f'a shell, on {cpus} physical CPUs', True)
         commands(tap, session)
         interrupts(tap, session)
-        keys(tap, session)
         reboot(tap, session)
-        stop_and_restart(tap, session)
+        if cpus == 2:  # these depend on the number least
+            keys(tap, session)
+            stop_and_restart(tap, session)
         if cpus == 1:
             tap.check('q leaves, with status 0', session.leave() == 0)
         else:
