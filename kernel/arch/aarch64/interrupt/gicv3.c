@@ -213,6 +213,9 @@ struct vgic_lr gic_lr_take(uint32_t n)
     }
     return (struct vgic_lr){
         .intid = (uint16_t)value,
+        .priority = (uint8_t)(value >> 48),
+        .group1 = value & ICH_LR_GROUP,
+        .eoi = !(value & ICH_LR_HW) && value & ICH_LR_EOI,
         .hw = value & ICH_LR_HW,
         .pending = value & ICH_LR_PENDING,
         .active = value & ICH_LR_ACTIVE,

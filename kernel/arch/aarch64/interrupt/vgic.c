@@ -8,7 +8,6 @@
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 
-#define SGIS       0xffffu
 #define NO_INTID   UINT32_MAX
 #define READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 
@@ -40,20 +39,36 @@ static struct vgic_bank *bank_of(struct domain *domain, uint32_t vcpu, uint32_t 
     return n ? &domain->arch.vgic.spi[n - 1] : &domain->vcpu[vcpu]->arch.vgic.private;
 }
 
-/* L3: the state was changed before; mark, then kick. See vgic_fill for the other side. */
-static void notify(struct vcpu *vcpu, uint32_t n)
+/* A bank as the vCPU itself sees it. */
+static struct vgic_bank *own_bank(struct vcpu *vcpu, uint32_t n)
 {
-    __atomic_fetch_or(&vcpu->arch.vgic.dirty, 1u << n, __ATOMIC_SEQ_CST);
-    vcpu_kick(vcpu);
+    return n ? &vcpu->domain->arch.vgic.spi[n - 1] : &vcpu->arch.vgic.private;
 }
 
-/* All vCPUs that have any of these interrupts, or should have. */
-static void notify_all(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask)
+/* L3: the state was changed; mark, then kick. See vgic_fill for the other side. */
+static void mark(struct vcpu *vcpu, uint32_t n)
+{
+    __atomic_fetch_or(&vcpu->arch.vgic.dirty, 1u << n, __ATOMIC_SEQ_CST);
+}
+
+/* Marks the vCPUs that have any of these interrupts, or should have; returns them, to be kicked. */
+static uint32_t mark_all(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask)
     REQUIRES(bank->lock)
 {
+    uint32_t marked = 0;
+
     for (uint32_t i = 0; mask && i < domain->vcpus; i++)
-        if ((bank->target[i] | bank->owned[i]) & mask)
-            notify(domain->vcpu[i], n);
+        if ((bank->target[i] | bank->owned[i]) & mask) {
+            mark(domain->vcpu[i], n);
+            marked |= 1u << i;
+        }
+    return marked;
+}
+
+static void kick_all(struct domain *domain, uint32_t marked)
+{
+    for (; marked; marked = rest(marked))
+        vcpu_kick(domain->vcpu[first(marked)]);
 }
 
 static uint32_t pending(const struct vgic_bank *bank) NO_LOCK_ANALYSIS
@@ -61,14 +76,18 @@ static uint32_t pending(const struct vgic_bank *bank) NO_LOCK_ANALYSIS
     return READ(bank->latch) | (READ(bank->line) & ~READ(bank->edge));
 }
 
-/* Pending, enabled, and of an enabled group. */
-static uint32_t deliverable(const struct vgic_bank *bank, uint32_t control) NO_LOCK_ANALYSIS
+/* Enabled, and of an enabled group. */
+static uint32_t allowed(const struct vgic_bank *bank, uint32_t control) NO_LOCK_ANALYSIS
 {
     uint32_t group1 = READ(bank->group1);
-    uint32_t groups = (control & KEEL_IRQ_GROUP1_ENABLED ? group1 : 0) |
-                      (control & KEEL_IRQ_GROUP0_ENABLED ? ~group1 : 0);
 
-    return pending(bank) & READ(bank->enabled) & groups;
+    return READ(bank->enabled) & ((control & KEEL_IRQ_GROUP1_ENABLED ? group1 : 0) |
+                                  (control & KEEL_IRQ_GROUP0_ENABLED ? ~group1 : 0));
+}
+
+static uint32_t deliverable(const struct vgic_bank *bank, uint32_t control)
+{
+    return pending(bank) & allowed(bank, control);
 }
 
 /* Deliverable to this vCPU, and in no one's list registers or handler. */
@@ -79,51 +98,45 @@ static uint32_t candidates(const struct vgic_bank *bank, uint32_t index,
            ~(READ(bank->active) | READ(bank->loaded));
 }
 
-static uint8_t priority(const struct vgic_bank *bank, uint32_t bit) NO_LOCK_ANALYSIS
-{
-    uint32_t value = 0;
+/* Interrupts are chosen as priority << 16 | INTID: the best is the least. */
+#define CHOICE_INTID(choice)    ((choice)&0xffffu)
+#define CHOICE_PRIORITY(choice) ((choice) >> 16)
+#define NO_CHOICE               UINT32_MAX
 
-    for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
-        value |= (READ(bank->priority[i]) >> bit & 1) << (7 - i);
-    return (uint8_t)value;
+/* The best of a set of interrupts of bank n, which is not empty. */
+static uint32_t best(const struct vgic_bank *bank, uint32_t n, uint32_t set) NO_LOCK_ANALYSIS
+{
+    uint32_t priority = 0;
+
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++) {
+        uint32_t better = set & ~READ(bank->priority[i]);
+
+        priority |= better ? 0 : 0x80u >> i;
+        set = better ? better : set;
+    }
+    return priority << 16 | (n * 32 + first(set));
 }
 
-/* Takes the best one out of a set of interrupts (a word for each of the banks): of the lowest
- * priority value, of those the lowest INTID. NO_INTID: the set is empty. */
-static uint32_t pick(struct vcpu *vcpu, uint32_t *set, uint32_t banks) NO_LOCK_ANALYSIS
+/* Takes the best one out of a set of interrupts: a word for each of the banks, none of them 0. */
+static uint32_t pick(struct vcpu *vcpu, uint32_t *set, uint32_t *banks)
 {
-    uint32_t best[VGIC_BANKS];
-    uint32_t from = 0;
-    uint32_t n, bit;
+    uint32_t choice = NO_CHOICE;
+    uint32_t n;
 
-    for (uint32_t b = banks; b; b = rest(b)) {
+    for (uint32_t b = *banks; b; b = rest(b)) {
+        uint32_t other;
+
         n = first(b);
-        best[n] = set[n];
-        if (best[n])
-            from |= 1u << n;
+        other = best(own_bank(vcpu, n), n, set[n]);
+        if (other < choice)
+            choice = other;
     }
-    if (!from)
-        return NO_INTID;
-    n = first(from);
-    for (uint32_t i = 0; (rest(from) || rest(best[n])) && i < VGIC_PRIORITY_BITS; i++) {
-        uint32_t better[VGIC_BANKS];
-        uint32_t with = 0;
-
-        for (uint32_t b = from; b; b = rest(b)) {
-            n = first(b);
-            better[n] = best[n] & ~READ(bank_of(vcpu->domain, vcpu->index, n)->priority[i]);
-            if (better[n])
-                with |= 1u << n;
-        }
-        for (uint32_t b = with; b; b = rest(b))
-            best[first(b)] = better[first(b)];
-        if (with)
-            from = with;
-        n = first(from);
-    }
-    bit = first(best[n]);
-    set[n] &= ~(1u << bit);
-    return n * 32 + bit;
+    n = CHOICE_INTID(choice) / 32;
+    set[n] = set[n] & ~(1u << CHOICE_INTID(choice) % 32);
+    if (!set[n])
+        *banks &= ~(1u << n);
+    return choice;
 }
 
 /* The physical interrupts of these: they may come again. */
@@ -137,17 +150,18 @@ static void set_active(struct vgic_bank *bank, uint32_t mask, bool on) REQUIRES(
 {
     uint32_t unowned = mask & ~bank->loaded;
 
-    for (uint32_t i = 0; i < KEEL_VCPUS_MAX; i++)
-        unowned &= on ? ~bank->owned[i] : ~0u;
-    for (uint32_t i = 0; i < KEEL_VCPUS_MAX; i++)
+    for (uint32_t i = 0; on && i < KEEL_VCPUS_MAX; i++)
+        unowned &= ~bank->owned[i];
+    for (uint32_t i = 0; unowned && i < KEEL_VCPUS_MAX; i++)
         assign(&bank->owned[i], on ? unowned & bank->target[i] : unowned, on);
     assign(&bank->active, mask, on);
     assign(&bank->keep_active, mask & bank->loaded, true);
 }
 
-/* One field of some interrupts of a bank; those for which it matters are told. */
-static void apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask,
-                  uint32_t field, uint32_t value) REQUIRES(bank->lock)
+/* One field of some interrupts of a bank. Returns the vCPUs to be kicked, for which that matters.
+ */
+static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask,
+                      uint32_t field, uint32_t value) REQUIRES(bank->lock)
 {
     uint32_t backed = bank->hw & ~bank->loaded & (bank->active | bank->latch);
     uint32_t changed = 0;
@@ -159,9 +173,8 @@ static void apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uin
     case KEEL_IRQ_GROUP:
         changed = assign(&bank->group1, mask, value);
         break;
-    case KEEL_IRQ_TRIGGER:
-        if (n) /* private ones are what they are */
-            changed = assign(&bank->edge, mask, value);
+    case KEEL_IRQ_TRIGGER: /* private ones are what they are */
+        changed = assign(&bank->edge, n ? mask : 0, value);
         break;
     case KEEL_IRQ_PRIORITY:
         for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
@@ -169,9 +182,10 @@ static void apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uin
         break;
     case KEEL_IRQ_TARGET:
         for (uint32_t i = 0; n && i < KEEL_VCPUS_MAX; i++)
-            changed |= assign(&bank->target[i], mask, i == value);
+            if (i == value || bank->target[i] & mask)
+                changed |= assign(&bank->target[i], mask, i == value);
         break;
-    case KEEL_IRQ_PENDING: /* a pending one that is made pending needs no wait */
+    case KEEL_IRQ_PENDING: /* what is made pending need not be waited for */
         assign(&bank->latch, mask, value);
         assign(&bank->unlatch, mask & bank->loaded, !value);
         changed = value ? 0 : mask;
@@ -184,7 +198,7 @@ static void apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uin
     changed &= bank->loaded;
     assign(&bank->changed, changed, true);
     release(n, backed & ~(bank->active | bank->latch));
-    notify_all(domain, bank, n, changed | (mask & bank->enabled & pending(bank)));
+    return mark_all(domain, bank, n, changed | (mask & bank->enabled & pending(bank)));
 }
 
 /* The part of `count` interrupts from intid that is in bank n. */
@@ -222,6 +236,7 @@ int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *l
 {
     struct vgic *vgic = &domain->arch.vgic;
     size_t bytes = n * sizeof(*list);
+    uint32_t kicks = 0;
     bool waits = false;
     bool again;
 
@@ -235,19 +250,19 @@ int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *l
 
         for (uint32_t b = entry->intid / 32u; b <= entry->intid / 32u + 1; b++) {
             uint32_t mask = bank_mask(entry->intid, entry->count, bits, b);
+            struct vgic_bank *bank;
 
             if (!mask)
                 continue;
-
-            struct vgic_bank *bank = bank_of(domain, entry->vcpu, b);
-
+            bank = bank_of(domain, entry->vcpu, b);
             lock_take(&bank->lock);
             if (!again)
-                apply(domain, bank, b, mask, entry->field, entry->value);
+                kicks |= apply(domain, bank, b, mask, entry->field, entry->value);
             waits = waits || (bank->changed & mask);
             lock_release(&bank->lock);
         }
     }
+    kick_all(domain, kicks);
 
     lock_take(&vgic->lock);
     vgic->nwaiting = waits ? n : 0;
@@ -257,21 +272,30 @@ int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *l
     return waits ? -KEEL_EAGAIN : 0;
 }
 
-static void describe(const struct domain *domain, const struct vgic_bank *bank, uint32_t bit,
-                     struct keel_irq_state *state) REQUIRES(bank->lock)
+/* The state of some interrupts of a bank; states[0] is that of INTID base. */
+static void describe(const struct domain *domain, const struct vgic_bank *bank, uint32_t mask,
+                     struct keel_irq_state *states) REQUIRES(bank->lock)
 {
-    *state = (struct keel_irq_state){
-        .enabled = bank->enabled >> bit & 1,
-        .pending = (pending(bank) | bank->lent) >> bit & 1,
-        .active = bank->active >> bit & 1,
-        .priority = priority(bank, bit),
-        .group = bank->group1 >> bit & 1,
-        .trigger = bank->edge >> bit & 1,
-        .line = bank->line >> bit & 1,
-    };
+    for (uint32_t left = mask; left; left = rest(left)) {
+        uint32_t bit = first(left);
+        uint32_t priority = 0;
+
+#pragma GCC unroll 8
+        for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
+            priority |= (bank->priority[i] >> bit & 1) << (7 - i);
+        states[bit] = (struct keel_irq_state){
+            .enabled = bank->enabled >> bit & 1,
+            .pending = (pending(bank) | bank->lent) >> bit & 1,
+            .active = bank->active >> bit & 1,
+            .priority = (uint8_t)priority,
+            .group = bank->group1 >> bit & 1,
+            .trigger = bank->edge >> bit & 1,
+            .line = bank->line >> bit & 1,
+        };
+    }
     for (uint8_t i = 0; i < domain->vcpus; i++)
-        if (bank->target[i] >> bit & 1)
-            state->target = i;
+        for (uint32_t left = bank->target[i] & mask; left; left = rest(left))
+            states[first(left)].target = i;
 }
 
 /* What memory says of a loaded one was true when it was loaded. It is told only if that was after
@@ -280,37 +304,34 @@ static void describe(const struct domain *domain, const struct vgic_bank *bank, 
 int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t n,
                   struct keel_irq_state *states)
 {
-    bool waits = false;
+    uint32_t at = intid / 32;
+    uint32_t last = (intid + n - 1) / 32;
+    uint32_t kicks = 0;
+    uint32_t waits = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
-        struct vgic_bank *bank = bank_of(domain, vcpu, (intid + i) / 32);
-        uint32_t bit = (intid + i) % 32;
+    for (uint32_t b = at; b <= last; b++) {
+        struct vgic_bank *bank = bank_of(domain, vcpu, b);
+        uint32_t mask = bank_mask(intid, n, ~0u, b);
         uint32_t stale;
 
         lock_take(&bank->lock);
-        stale = 1u << bit & bank->loaded & ~bank->fresh;
+        stale = mask & bank->loaded & ~bank->fresh;
+        waits |= stale;
         assign(&bank->watched, stale, true);
-        assign(&bank->fresh, 1u << bit & ~bank->loaded, true);
-        notify_all(domain, bank, (intid + i) / 32, stale);
-        describe(domain, bank, bit, &states[i]);
+        assign(&bank->fresh, mask & ~bank->loaded, true);
+        kicks |= mark_all(domain, bank, b, stale);
+        describe(domain, bank, mask, states + (int64_t)b * 32 - intid);
         lock_release(&bank->lock);
-        waits = waits || stale;
     }
-    if (waits)
-        return -KEEL_EAGAIN;
-    for (uint32_t b = intid / 32; b <= intid / 32 + 1; b++) {
-        uint32_t mask = bank_mask(intid, n, ~0u, b);
-
-        if (!mask)
-            continue;
-
+    kick_all(domain, kicks);
+    for (uint32_t b = at; b <= last && !waits; b++) {
         struct vgic_bank *bank = bank_of(domain, vcpu, b);
 
         lock_take(&bank->lock);
-        assign(&bank->fresh, mask, false);
+        assign(&bank->fresh, bank_mask(intid, n, ~0u, b), false);
         lock_release(&bank->lock);
     }
-    return 0;
+    return waits ? -KEEL_EAGAIN : 0;
 }
 
 /* The enables are stored before the vCPUs' are looked at; vgic_fill does it the other way round. */
@@ -330,41 +351,51 @@ int64_t vgic_control(struct domain *domain, uint32_t control)
     return waits ? -KEEL_EAGAIN : 0;
 }
 
-/* A line changes: those that become deliverable, and a level that is taken back from a list
- * register, concern somebody. Of a physical interrupt only the arrival is seen. */
-static uint32_t line_change(struct vgic_bank *bank, uint32_t bit, bool level) REQUIRES(bank->lock)
+/* A line changes: that concerns somebody if an interrupt becomes deliverable, or if it is a level
+ * that is taken back from a list register. Of a physical interrupt only the arrival is seen. */
+static void raise(struct domain *domain, struct vgic_bank *bank, uint32_t intid, bool level)
 {
-    uint32_t backed = level ? bank->hw & bit : 0;
-    uint32_t change = backed | assign(&bank->line, bit & ~bank->hw, level);
+    uint32_t bit = 1u << intid % 32;
+    uint32_t change, kicks;
 
+    lock_take(&bank->lock);
+    change = level ? bank->hw & bit : 0;
+    change |= assign(&bank->line, bit & ~bank->hw, level);
     assign(&bank->latch, level ? change & (bank->edge | bank->hw) : 0, true);
-    return change & (level ? bank->enabled : bank->loaded & ~bank->edge);
+    change &= level ? bank->enabled : bank->loaded & ~bank->edge;
+    kicks = mark_all(domain, bank, intid / 32, change);
+    lock_release(&bank->lock);
+    kick_all(domain, kicks);
 }
 
 void vgic_raise(struct domain *domain, uint32_t intid, bool level)
 {
-    uint32_t n = intid / 32;
-
-    if (intid < VGIC_PRIVATE || intid - VGIC_PRIVATE >= domain->arch.vgic.spis)
-        return;
-
-    struct vgic_bank *bank = bank_of(domain, 0, n);
-
-    lock_take(&bank->lock);
-    notify_all(domain, bank, n, line_change(bank, 1u << intid % 32, level));
-    lock_release(&bank->lock);
+    if (intid >= VGIC_PRIVATE && intid - VGIC_PRIVATE < domain->arch.vgic.spis)
+        raise(domain, bank_of(domain, 0, intid / 32), intid, level);
 }
 
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level)
 {
-    struct vgic_bank *bank = &vcpu->arch.vgic.private;
-    uint32_t matters;
+    raise(vcpu->domain, &vcpu->arch.vgic.private, intid, level);
+}
 
-    lock_take(&bank->lock);
-    matters = line_change(bank, 1u << intid, level);
-    lock_release(&bank->lock);
-    if (matters)
-        notify(vcpu, 0);
+/* An SGI to oneself that is in a list register already, handled or not, becomes pending there. Only
+ * if nothing else has changed: then what is in the list registers is what should be. */
+static bool send_loaded(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t intid)
+    REQUIRES(bank->lock)
+{
+    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t bit = 1u << intid;
+    struct vgic_lr lr;
+
+    if (!(bank->loaded & ~bank->latch & allowed(bank, vgic->control) & bit) || vgic->watch ||
+        __atomic_load_n(&vgic->dirty, __ATOMIC_RELAXED))
+        return false;
+    lr = gic_lr_take(vgic->slot[intid]);
+    lr.pending = true;
+    gic_lr_put(vgic->slot[intid], lr);
+    assign(&bank->lent, bit, true);
+    return true;
 }
 
 /* 12.2.15 ICC_SGI1R_EL1: Aff3 55:48, RS 47:44, IRM 40, Aff2 39:32, INTID 27:24, Aff1 23:16, target
@@ -372,7 +403,8 @@ void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level)
 void vgic_sgi(struct vcpu *from, uint64_t value, bool group1)
 {
     struct domain *domain = from->domain;
-    uint32_t bit = 1u << (value >> 24 & 15);
+    uint32_t intid = value >> 24 & 15;
+    uint32_t bit = 1u << intid;
     uint32_t list = (uint32_t)value & 0xffff;
 
     if (value >> 40 & 1)
@@ -385,26 +417,28 @@ void vgic_sgi(struct vcpu *from, uint64_t value, bool group1)
         uint32_t wakes = 0;
 
         lock_take(&bank->lock);
-        if (!(bank->group1 & bit) == !group1) {
+        if (!(bank->group1 & bit) == !group1 && !(vcpu == from && send_loaded(vcpu, bank, intid))) {
             assign(&bank->latch, bit, true);
             wakes = bank->enabled & bit;
         }
         lock_release(&bank->lock);
-        if (wakes && vcpu == from) /* it fills on its way out */
-            __atomic_fetch_or(&vcpu->arch.vgic.dirty, 1u, __ATOMIC_RELAXED);
-        else if (wakes)
-            notify(vcpu, 0);
+        if (wakes)
+            mark(vcpu, 0);
+        if (wakes && vcpu != from) /* which fills on its way out */
+            vcpu_kick(vcpu);
     }
 }
 
 static void deactivate(struct vcpu *vcpu, uint32_t intid)
 {
     uint32_t n = intid / 32;
-    struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, n);
+    struct vgic_bank *bank = own_bank(vcpu, n);
+    uint32_t kicks;
 
     lock_take(&bank->lock);
-    apply(vcpu->domain, bank, n, 1u << intid % 32, KEEL_IRQ_ACTIVE, 0);
+    kicks = apply(vcpu->domain, bank, n, 1u << intid % 32, KEEL_IRQ_ACTIVE, 0);
     lock_release(&bank->lock);
+    kick_all(vcpu->domain, kicks);
 }
 
 void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
@@ -420,8 +454,9 @@ static bool fold(struct vcpu *vcpu, struct vgic_lr lr)
 {
     uint32_t n = lr.intid / 32;
     uint32_t bit = 1u << lr.intid % 32;
-    struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, n);
+    struct vgic_bank *bank = own_bank(vcpu, n);
     bool ended = lr.hw && !lr.pending && !lr.active; /* hardware has deactivated the physical one */
+    uint32_t kicks = 0;
     uint32_t left;
 
     lock_take(&bank->lock);
@@ -430,42 +465,48 @@ static bool fold(struct vcpu *vcpu, struct vgic_lr lr)
         assign(&bank->latch, bank->lent & bit & ~bank->unlatch, true);
     if (!(bank->keep_active & bit))
         assign(&bank->active, bit, lr.active);
-    assign(&bank->owned[vcpu->index], bit, bank->active & bit);
-    assign(&bank->fresh, bank->watched & bit, true);
+    if (!(bank->active & bit))
+        assign(&bank->owned[vcpu->index], bit, false);
     assign(&bank->loaded, bit, false);
     assign(&bank->lent, bit, false);
-    assign(&bank->unlatch, bit, false);
-    assign(&bank->keep_active, bit, false);
-    assign(&bank->changed, bit, false);
-    assign(&bank->watched, bit, false);
+    if (unlikely((bank->changed | bank->watched) & bit)) {
+        ended = ended && !(bank->unlatch & bit); /* what it cleared may have come after that */
+        assign(&bank->fresh, bank->watched & bit, true);
+        assign(&bank->unlatch, bit, false);
+        assign(&bank->keep_active, bit, false);
+        assign(&bank->changed, bit, false);
+        assign(&bank->watched, bit, false);
+    }
     left = (pending(bank) | bank->active) & bit;
-    if (!ended)
-        release(n, bank->hw & bit & ~(bank->active | bank->latch));
+    if (bank->hw & bit && !ended)
+        release(n, bit & ~(bank->active | bank->latch));
     if (left & ~(bank->active | bank->target[vcpu->index])) /* retargeted meanwhile */
-        notify_all(vcpu->domain, bank, n, bit);
+        kicks = mark_all(vcpu->domain, bank, n, bit);
     lock_release(&bank->lock);
+    kick_all(vcpu->domain, kicks);
     return left;
 }
 
-/* EOIs of active interrupts that had no list register come in the order of priority (4.8.3; with
- * EOImode 1 nothing ends here, and DIR is trapped). */
-static void replay(struct vcpu *vcpu) NO_LOCK_ANALYSIS
+/* What the vCPU could have in list registers and has not: words and a mask of those that are not 0.
+ */
+struct choices {
+    uint32_t active[VGIC_BANKS], wanted[VGIC_BANKS];
+    uint32_t actives, wants;
+};
+
+static void choices(struct vcpu *vcpu, uint32_t control, struct choices *choices) NO_LOCK_ANALYSIS
 {
-    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
-    uint32_t spilled[VGIC_BANKS];
-    uint32_t intid;
+    choices->actives = choices->wants = 0;
+    for (uint32_t b = vcpu->arch.vgic.banks; b; b = rest(b)) {
+        uint32_t n = first(b);
+        const struct vgic_bank *bank = own_bank(vcpu, n);
+        uint32_t active = READ(bank->active) & ~READ(bank->loaded) & READ(bank->owned[vcpu->index]);
+        uint32_t wanted = candidates(bank, vcpu->index, control);
 
-    for (uint32_t b = vgic->banks; b; b = rest(b)) {
-        struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, first(b));
-
-        spilled[first(b)] =
-            READ(bank->active) & READ(bank->owned[vcpu->index]) & ~READ(bank->loaded);
-    }
-    for (uint32_t n = gic_eois(); n; n--) {
-        intid = pick(vcpu, spilled, vgic->banks);
-        if (intid == NO_INTID)
-            break;
-        deactivate(vcpu, intid);
+        choices->active[n] = active;
+        choices->wanted[n] = wanted;
+        choices->actives |= (active ? 1u : 0) << n;
+        choices->wants |= (wanted ? 1u : 0) << n;
     }
 }
 
@@ -477,8 +518,13 @@ void vgic_fold(struct vcpu *vcpu)
     if (!(vgic->used | vgic->watch))
         return;
     if (vgic->watch) {
-        if (vgic->watch & GIC_WATCH_EOI)
-            replay(vcpu);
+        struct choices spilled;
+
+        /* EOIs of active ones that had no list register come in the order of priority (4.8.3; with
+         * EOImode 1 they end nothing, and DIR is trapped). */
+        choices(vcpu, 0, &spilled);
+        for (uint32_t n = vgic->watch & GIC_WATCH_EOI ? gic_eois() : 0; n && spilled.actives; n--)
+            deactivate(vcpu, CHOICE_INTID(pick(vcpu, spilled.active, &spilled.actives)));
         gic_watch(0);
         vgic->watch = 0;
         left = vgic->banks;
@@ -496,50 +542,47 @@ void vgic_fold(struct vcpu *vcpu)
 }
 
 /* Puts an interrupt into a list register, unless somebody changed it since it was chosen; then this
- * vCPU was marked again. */
-static void load(struct vcpu *vcpu, uint32_t intid, uint32_t control, bool others)
+ * vCPU was marked again. An edge that is pending again while it is active can wait in the same list
+ * register, if no others wait to come first. */
+static void load(struct vcpu *vcpu, uint32_t choice, uint32_t control, bool others)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
+    uint32_t intid = CHOICE_INTID(choice);
     uint32_t bit = 1u << intid % 32;
-    struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, intid / 32);
-    struct vgic_lr lr = {.intid = (uint16_t)intid};
+    struct vgic_bank *bank = own_bank(vcpu, intid / 32);
+    struct vgic_lr lr = {.intid = (uint16_t)intid, .priority = (uint8_t)CHOICE_PRIORITY(choice)};
     uint32_t slot = first(~(uint32_t)vgic->used);
-    uint32_t ready, waits;
+    uint32_t ready, mine, waits;
 
     lock_take(&bank->lock);
     ready = deliverable(bank, control) & bit;
-    lr.active = bank->active & bank->owned[vcpu->index] & ~bank->loaded & bit;
-    if (lr.active) /* pending again: an edge can wait in the same list register, if it is next */
-        lr.pending = !others && (ready & bank->edge & ~bank->hw & bank->target[vcpu->index]);
-    else
-        lr.pending = ready & candidates(bank, vcpu->index, control);
+    mine = ready & bank->target[vcpu->index];
+    if (bank->active & bit) {
+        lr.active = bank->owned[vcpu->index] & ~bank->loaded & bit;
+        lr.pending = lr.active && !others && (mine & bank->edge & ~bank->hw);
+    } else {
+        lr.pending = mine & ~bank->loaded;
+    }
     if (lr.active || lr.pending) {
         /* What must be looked at again at its end: a level (L1), a pending one left behind. */
         waits = lr.pending ? 0 : ready;
         lr.hw = bank->hw & bit & ~waits;
         lr.eoi = !lr.hw && (waits || !(bank->edge & bit));
         lr.group1 = bank->group1 & bit;
-        lr.priority = priority(bank, intid % 32);
         if (lr.pending) {
             assign(&bank->lent, bank->latch & bit, true);
             assign(&bank->latch, bit, false);
         }
         assign(&bank->loaded, bit, true);
         assign(&bank->owned[vcpu->index], bit, true);
-        vgic->used |= (uint8_t)(1u << slot);
     }
     lock_release(&bank->lock);
-    if (lr.active || lr.pending)
+    if (lr.active || lr.pending) {
+        vgic->used |= (uint8_t)(1u << slot);
+        if (intid < VGIC_SGIS)
+            vgic->slot[intid] = (uint8_t)slot;
         gic_lr_put(slot, lr);
-}
-
-static uint32_t any(const uint32_t *set, uint32_t banks)
-{
-    uint32_t all = 0;
-
-    for (; banks; banks = rest(banks))
-        all |= set[first(banks)];
-    return all;
+    }
 }
 
 /*
@@ -547,44 +590,33 @@ static uint32_t any(const uint32_t *set, uint32_t banks)
  * outside (NPIE), one inside is pending, and the maintenance interrupt that asks for more comes
  * only after the guest has taken one. Active ones that find none are ended by count.
  */
-static void fill(struct vcpu *vcpu, uint32_t control) NO_LOCK_ANALYSIS
+static void fill(struct vcpu *vcpu, uint32_t control)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
-    uint32_t lrs = gic_lrs();
-    uint32_t active[VGIC_BANKS], wanted[VGIC_BANKS];
-    uint32_t want = 0;
-    uint32_t n;
+    uint32_t free = gic_lrs();
+    struct choices choice;
+    bool others;
 
-    for (uint32_t b = vgic->banks; b; b = rest(b)) {
-        struct vgic_bank *bank = bank_of(vcpu->domain, vcpu->index, first(b));
-
-        n = first(b);
-        active[n] = READ(bank->active) & READ(bank->owned[vcpu->index]) & ~READ(bank->loaded);
-        wanted[n] = candidates(bank, vcpu->index, control);
-        want |= wanted[n];
-        if (!(active[n] | wanted[n]))
-            vgic->banks &= ~(1u << n);
-    }
-    for (n = want ? 1 : 0; n < lrs && any(active, vgic->banks); n++)
-        load(vcpu, pick(vcpu, active, vgic->banks), control, want);
-    for (n -= want ? 1 : 0; n < lrs && any(wanted, vgic->banks); n++)
-        load(vcpu, pick(vcpu, wanted, vgic->banks), control, want);
-    vgic->watch = (uint8_t)((any(wanted, vgic->banks) ? GIC_WATCH_NONE_PENDING : 0) |
-                            (any(active, vgic->banks) ? GIC_WATCH_EOI : 0));
-    if (vgic->watch)
+    choices(vcpu, control, &choice);
+    vgic->banks = choice.actives | choice.wants;
+    others = choice.wants;
+    for (; free > others && choice.actives; free--)
+        load(vcpu, pick(vcpu, choice.active, &choice.actives), control, others);
+    for (; free && choice.wants; free--)
+        load(vcpu, pick(vcpu, choice.wanted, &choice.wants), control, others);
+    if (unlikely(choice.wants | choice.actives)) {
+        vgic->watch = (uint8_t)((choice.wants ? GIC_WATCH_NONE_PENDING : 0) |
+                                (choice.actives ? GIC_WATCH_EOI : 0));
         gic_watch(vgic->watch);
+    }
 }
 
-/* Whoever changes something marks `dirty` and then looks whether the vCPU is RUNNING; here it is
- * RUNNING, and then `dirty` is looked at: one of the two sees the other. */
-void vgic_fill(struct vcpu *vcpu)
+static __attribute__((noinline)) void refill(struct vcpu *vcpu)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t *enables = &vcpu->domain->arch.vgic.control;
     uint32_t control;
 
-    if (likely(!__atomic_load_n(&vgic->dirty, __ATOMIC_SEQ_CST)))
-        return;
     vgic_fold(vcpu);
     vgic->banks |= __atomic_exchange_n(&vgic->dirty, 0, __ATOMIC_SEQ_CST);
     do {
@@ -596,21 +628,27 @@ void vgic_fill(struct vcpu *vcpu)
         __atomic_store_n(&vgic->control, VGIC_CONTROL_NONE, __ATOMIC_RELEASE);
 }
 
+void vgic_fill(struct vcpu *vcpu)
+{
+    if (unlikely(__atomic_load_n(&vcpu->arch.vgic.dirty, __ATOMIC_SEQ_CST)))
+        refill(vcpu);
+}
+
 bool vgic_pending(struct vcpu *vcpu)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t banks = vgic->banks | __atomic_load_n(&vgic->dirty, __ATOMIC_SEQ_CST);
     uint32_t vmcr = gic_vmcr();
     uint32_t control = __atomic_load_n(&vcpu->domain->arch.vgic.control, __ATOMIC_RELAXED) & vmcr;
-    uint32_t set[VGIC_BANKS];
-    uint32_t best;
 
-    for (uint32_t b = banks; b; b = rest(b))
-        set[first(b)] =
-            candidates(bank_of(vcpu->domain, vcpu->index, first(b)), vcpu->index, control);
-    best = pick(vcpu, set, banks);
-    return best != NO_INTID &&
-           priority(bank_of(vcpu->domain, vcpu->index, best / 32), best % 32) < vmcr >> 24;
+    for (uint32_t b = banks; b; b = rest(b)) {
+        struct vgic_bank *bank = own_bank(vcpu, first(b));
+        uint32_t set = candidates(bank, vcpu->index, control);
+
+        if (set && CHOICE_PRIORITY(best(bank, first(b), set)) < vmcr >> 24)
+            return true;
+    }
+    return false;
 }
 
 /* The lock itself is kept: a call for the previous life may still hold it. */
@@ -647,7 +685,7 @@ void vgic_vcpu_init(struct vcpu *vcpu)
 
     bank_reset(bank);
     lock_take(&bank->lock);
-    assign(&bank->edge, SGIS, true);
+    assign(&bank->edge, (1u << VGIC_SGIS) - 1, true);
     assign(&bank->target[vcpu->index], ~0u, true);
     lock_release(&bank->lock);
     vgic->dirty = 0;

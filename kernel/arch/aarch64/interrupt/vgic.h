@@ -5,21 +5,25 @@
  *
  * Interrupts are kept in banks of 32, a word per property and a bit per interrupt, each bank under
  * its own lock: bank 0 is a vCPU's own (SGIs, PPIs), banks 1.. are the domain's SPIs. At most one
- * of these locks is held at a time; vcpu_kick is called under it.
+ * of these locks is held at a time, and nothing is called under it but gic.h.
  *
  *   pending = latch || (level && line)      latch: an edge came, or ISPENDR was written
  *
  * While a vCPU runs guest code, the interrupts that it can take are in list registers ("loaded"),
- * and only there is the truth about them. So whoever runs vCPUs has three duties:
- *   1. vgic_fill() as the last thing before guest code is entered, every time, after the vCPU's
- * state has become RUNNING (a sequentially consistent store);
- *   2. vgic_fold() before its state becomes anything but RUNNING, and at a maintenance interrupt
- *      before that is deactivated. From then on the list registers are empty, and so no maintenance
- *      interrupt is asserted: services may run with the virtual interface left on;
- *   3. to sleep in WFI: vgic_fold(), state := WAITING (sequentially consistent), then
- * vgic_pending(); if true, take the state back. In this order no wake-up is lost (L3). Both cost a
- * few instructions when there is nothing to do. Everything else may be called on any CPU, and
- * changes the state of loaded interrupts by marking the vCPU and kicking it.
+ * and only there is the truth about them. So whoever runs vCPUs has three duties.
+ *
+ * To enter: vgic_fill() as the last thing before guest code, every time, after the vCPU's state has
+ * become RUNNING (a sequentially consistent store).
+ *
+ * To leave: vgic_fold() before its state becomes anything but RUNNING; and at a maintenance
+ * interrupt, before that is deactivated. From then on the list registers are empty and no
+ * maintenance interrupt is asserted: services may run with the virtual interface left on.
+ *
+ * To sleep in WFI: vgic_fold(), state := WAITING (sequentially consistent), then vgic_pending(); if
+ * true, take the state back. In this order no wake-up is lost (L3).
+ *
+ * Enter and leave cost a few instructions when there is nothing to do. Everything else may be
+ * called on any CPU, and changes the state of loaded interrupts by marking the vCPU and kicking it.
  */
 #ifndef KERNEL_INTERRUPT_VGIC_H
 #define KERNEL_INTERRUPT_VGIC_H
@@ -27,6 +31,7 @@
 #include "lock.h"
 #include <keel/interrupt.h>
 
+#define VGIC_SGIS          16
 #define VGIC_PRIVATE       32
 #define VGIC_BANKS         (1 + KEEL_SPIS_MAX / 32)
 #define VGIC_LRS_MAX       8 /* more are not used: the work of a fill stays bounded */
@@ -70,11 +75,12 @@ struct vgic_lr {
 /* Part of struct vcpu (arch). */
 struct vgic_vcpu {
     struct vgic_bank private;
-    uint32_t dirty;  /* atomic; bit n: bank n changed since the last fill: fold and fill again */
-    uint32_t banks;  /* bit n: bank n had something for this vCPU at the last fill */
-    uint8_t used;    /* bit n: list register n is in use; 0 when the vCPU does not run */
-    uint8_t watch;   /* enum gic_watch in force */
-    uint8_t control; /* atomic; enables under which the list registers were filled, or */
+    uint32_t dirty; /* atomic; bit n: bank n changed since the last fill: fold and fill again */
+    uint32_t banks; /* bit n: bank n had something for this vCPU at the last fill */
+    uint8_t used;   /* bit n: list register n is in use; 0 when the vCPU does not run */
+    uint8_t watch;  /* enum gic_watch in force */
+    uint8_t slot[VGIC_SGIS]; /* list registers of SGIs that are loaded */
+    uint8_t control;         /* atomic; enables under which the list registers were filled, or */
 #define VGIC_CONTROL_NONE 0xffu
 };
 
