@@ -174,9 +174,10 @@ def main():
         for name in ('bystander', 'bystander-guest'):
             rounds = re.findall(r'^(?:bystander: )?round (\d+) sum (\w+)$', said(output, name),
                                 re.MULTILINE)
-            sums = bystander_sums(len(rounds))
+            # The console may have had to break a line: what there is has to be right.
+            sums = bystander_sums(max((int(turn) for turn, total in rounds), default=0) + 1)
             tap.check(f'{name} computes what it should, {len(rounds)} times', rounds and all(
-                int(turn) < len(sums) and int(total, 16) == sums[int(turn)] for turn, total in rounds))
+                int(total, 16) == sums[int(turn)] for turn, total in rounds))
         what = 'builder' if options.builder else 'services' + ', icount' * options.icount
         report(f'hostile {what}: {calls[0]} calls, {calls[1]} permitted, '
                f'{len(re.findall(r"builder: victim", output))} deaths of victims')
