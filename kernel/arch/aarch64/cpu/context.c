@@ -141,7 +141,8 @@ static void space_set(struct cpu *cpu, struct vcpu *vcpu, uint64_t hcr)
 
 /* EL1 state. */
 
-/* The virtual timer's line is looked at again as long as its physical interrupt is held (L6). */
+/* The virtual timer's line is looked at again as long as it was high, by its physical interrupt, which
+ * is held for that long, or by the software timer of a vCPU that was not loaded (L6). */
 static void timer_fold(struct vcpu *vcpu)
 {
     uint64_t ctl = sysreg_read(cntv_ctl_el0);
@@ -149,8 +150,14 @@ static void timer_fold(struct vcpu *vcpu)
     if ((ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS))
         return;
     vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
-    gic_deactivate(KEEL_TIMER_VIRTUAL);
+    if (vcpu->arch.timer_active)
+        gic_deactivate(KEEL_TIMER_VIRTUAL);
     vcpu->arch.timer_active = false;
+}
+
+static bool timer_line(const struct vcpu *vcpu) NO_LOCK_ANALYSIS
+{
+    return vcpu->arch.timer_active || (vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1);
 }
 
 #define EL1_REGISTERS(DO)                                                                          \
@@ -293,7 +300,7 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
         install(cpu, vcpu);
     if (vcpu->user)
         return;
-    if (unlikely(vcpu->arch.timer_active))
+    if (unlikely(timer_line(vcpu)))
         timer_fold(vcpu);
     vgic_fill(vcpu);
     if (unlikely(vcpu->abort || vcpu->undefined))
