@@ -42,7 +42,7 @@ _Static_assert(sizeof(struct frame) == 8, "eight bytes a frame");
 #define FRAME_WORD(frame_state, frame_owner) \
     ((struct frame){{{.state = (uint8_t)(frame_state), .owner = (uint8_t)(frame_owner)}}}.word)
 
-#define SCRUB_PAGES_MAX 12 /* per call: 48 KiB, about 3,400 instructions */
+#define SCRUB_PAGES_MAX 8 /* per call: 32 KiB, about 2,300 instructions; a choice may follow */
 
 /* Fills the table from the boot structure: FREE extents are DIRTY; BUILDER, BUNDLE and DTB are
  * OWNED by the builder; all else, and page 0, is RESERVED. Boot CPU only, once. */
