@@ -8,6 +8,7 @@
 static uint64_t ready[VCPUS_TOTAL / 64]; /* atomic: vCPUs that may be READY; a hint */
 static struct bucket buckets[KEEL_BUCKETS_MAX];
 uint64_t cpus_idle;
+uint64_t dispatch_reserves;
 
 /* One way for this CPU to go on. */
 struct choice {
@@ -103,8 +104,9 @@ static bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t
 
 static void choose_reserve(struct cpu *cpu, uint64_t now, struct choice *best)
 {
-    for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++) {
-        struct domain *domain = &domains[d];
+    for (uint64_t left = __atomic_load_n(&dispatch_reserves, __ATOMIC_RELAXED); left;
+         left &= left - 1) {
+        struct domain *domain = &domains[__builtin_ctzl(left)];
         struct vcpu *run;
         uint64_t deadline;
 

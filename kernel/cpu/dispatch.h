@@ -19,6 +19,8 @@
 #define SLICE_DEFAULT_NS 5000000u
 #define SLICE_MIN_NS 100000u /* shorter ones would leave a CPU no time but the kernel's */
 
+extern uint64_t dispatch_reserves; /* atomic; bit n: domain n may have a reserve */
+
 /* Chooses what this CPU runs (cpu->current, NULL: nothing) and on whose time. */
 void dispatch(struct cpu *cpu);
 

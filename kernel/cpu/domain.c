@@ -85,10 +85,12 @@ int64_t domain_create(struct domain *domain, const struct keel_domain_params *pa
     arch_domain_init(domain, params->spis);
     for (uint32_t i = 0; i < domain->vcpus; i++)
         arch_vcpu_init(domain->vcpu[i]);
-    if (params->reserve_period)
+    if (params->reserve_period) {
+        __atomic_fetch_or(&dispatch_reserves, 1ul << domain->id, __ATOMIC_RELAXED);
         bucket_set(&domain->reserve, time_from_ns(params->reserve_budget),
                    time_from_ns(params->reserve_period), time_from_ns(params->reserve_period),
                    time_now());
+    }
     __atomic_store_n(&domain->state, KEEL_DOMAIN_BUILDING, __ATOMIC_RELEASE);
     status = domain->incarnation;
     lock_release(&domain->lock);

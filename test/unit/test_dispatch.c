@@ -567,6 +567,7 @@ START_TEST(reserve_comes_first)
     machine_start(1);
     domain_make(1, 1, false, VCPU_READY);
     domain_make(2, 1, true, VCPU_READY);
+    dispatch_reserves = 1ul << 2;
     bucket_set(&domains[2].reserve, 2 * MS, 10 * MS, 10 * MS, 0);
     ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 1, 0), 0);
     run_until(1000 * MS);
