@@ -69,6 +69,7 @@ EXPORT int qemu_plugin_version = PLUGIN_VERSION;
 enum where { IN_KERNEL, IN_SERVICE, ELSEWHERE, PLACES };
 
 struct row {
+    bool begun;
     uint64_t begin[PLACES], best[PLACES], best_sum, times;
 };
 
@@ -132,8 +133,12 @@ static void mark(unsigned cpu, void *data)
     (void)cpu;
     if ((uintptr_t)data % 2 == 0) {
         memcpy(row->begin, counts, sizeof counts);
+        row->begun = true;
         return;
     }
+    if (!row->begun)
+        return;
+    row->begun = false;
     for (int i = 0; i < PLACES; i++)
         sum += counts[i] - row->begin[i];
     if (row->times++ && sum >= row->best_sum)

@@ -4,7 +4,10 @@
 that has it. TAP on standard output."""
 from keel import PREFIX, Tap, console, guest, service, system
 
-WEIGHTS = 'args = "weight.one=3", "weight.two=1";'
+# The right to watch gives the scheduler, which has to know whom the weights are for, their names.
+WEIGHTS = ('args = "weight.one=3", "weight.two=1"; '
+           'rights { one { allow = "watch"; }; two { allow = "watch"; }; };')
+CONSOLE_ID = 1  # the first node's
 
 
 def output(tap):
@@ -12,18 +15,22 @@ def output(tap):
     for edge in ('console', 'none'):
         session = tap.session(system(
             service('example', 'example', f'provides = <7>; console = "{edge}";'),
+            service('bold', 'test-bold', f'args = "{CONSOLE_ID}"; console = "{edge}";'),
             guest('hello', more=f'console = "{edge}";'),
             guest('abort')), cpus=1)
         session.expect(r'builder: hello powered off', anywhere=True)
         session.expect(r'builder: abort powered off', anywhere=True)
         session.end()
         service_heard = '[example] example: hello from domain' in session.output
+        bold_heard = 'sent without asking' in session.output
         guest_heard = 'hello: passed' in session.output
         if edge == 'console':
             tap.check('with the edge: the service is heard', service_heard)
+            tap.check('with the edge: so is one that does not look whether it may', bold_heard)
             tap.check('with the edge: the guest is heard', guest_heard)
         else:
             tap.check('without: the service is not heard', not service_heard)
+            tap.check('without: the kernel refuses one that does not look', not bold_heard)
             tap.check('without: the guest is not heard, though it runs to its end', not guest_heard)
 
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A service that writes to the console without looking whether it may. Argument: the console's
+ * id. */
+#include <keel/console.h>
+#include <keel/start.h>
+#include <runtime/clock.h>
+#include <runtime/loop.h>
+#include <stdlib.h>
+
+#define AGAIN_MS 20u
+
+static unsigned refused;
+static struct keel_argo_addr console = {.aport = KEEL_PORT_CONSOLE};
+
+static void on_time(void *context)
+{
+    static const char text[] = "sent without asking\n";
+    static struct loop_timer timer;
+
+    refused += argo_send(0, console, KEEL_CONSOLE_OUTPUT, text, sizeof text - 1) < 0;
+    loop_timer_set(&timer, clock_after_ms(AGAIN_MS), on_time, context);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 1;
+    console.domain_id = (uint16_t)atoi(argv[1]);
+    on_time(NULL);
+    loop_run();
+}
