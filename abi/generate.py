@@ -19,8 +19,8 @@ def read(path):
     with open(path, "rb") as file:
         calls = tomllib.load(file)["call"]
     names = [call["name"] for call in calls]
-    if len(calls) >= 40 or len(set(names)) != len(names):
-        sys.exit(f"{path}: fewer than 40 calls with different names are expected")
+    if len(calls) > 40 or len(set(names)) != len(names):
+        sys.exit(f"{path}: at most 40 calls (KEEL_CALLS_MAX) with different names are expected")
     for number, call in enumerate(calls):
         call["number"] = number
         call["rights"] = call.get("right", "").split("|") if call.get("right") else []
@@ -40,7 +40,7 @@ def rights_mask(call):
 def stubs(calls):
     out = [HEAD, "#ifndef KEEL_CALLS_H\n#define KEEL_CALLS_H\n",
            "#include <keel/argo.h>\n#include <keel/domain.h>\n#include <keel/edge.h>\n"
-           "#include <keel/event.h>\n#include <keel/interrupt.h>\n#include <keel/plan.h>\n"
+           "#include <keel/event.h>\n#include <keel/interrupt.h>\n#include <keel/plan.h>\n#include <keel/refusals.h>\n"
            "#include <keel/arch/call.h>\n"]
     for call in calls:
         params, values = [], []
@@ -70,7 +70,7 @@ def stubs(calls):
 def dispatch(calls):
     out = [HEAD, "#ifndef CALLS_GENERATED_H\n#define CALLS_GENERATED_H\n", "enum call_number {"]
     out += [f"    CALL_{call['name'].upper()} = {call['number']}," for call in calls]
-    out.append(f"    CALLS = {len(calls)},\n}};\n")
+    out.append(f"    CALLS = {len(calls)},\n}};\n_Static_assert(CALLS <= KEEL_CALLS_MAX, \"refusals\");\n")
     for call in calls:
         params = ["struct vcpu *caller"]
         rest = call["args"]

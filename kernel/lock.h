@@ -5,12 +5,17 @@
  * Lock order, outermost first. Whoever holds a lock takes only locks further down:
  *   authority (kernel/cpu/authority.c)   the edges, until the seal
  *   domain.lock                          its life; builds, stops, destruction
+ *   vcpus (kernel/cpu/domain.c)          which virtual CPUs are in use
  *   space.lock                           its memory; of two, the lower domain id first
  *   argo_domain.lock                     the table of its rings
  *   argo_ring.lock                       one ring
  *   vgic_bank.lock                       32 virtual interrupts; never two of these at once
  *   cpu.lock                             one CPU's slots and timers
  *   bucket.lock, frame, VMID and console locks   leaves: nothing is taken under them
+ *
+ * Those as far as space.lock are the outer locks: no interrupt handler takes them. They can be held for long, so
+ * whoever waits for one (lock_take_outer) lets interrupts in, and so may its holder (cpu_window).
+ * With any other lock held, nobody does.
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H
@@ -49,6 +54,16 @@ static inline void lock_take(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 
     while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
         cpu_relax();
+}
+
+static inline void lock_take_outer(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
+{
+    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+    while (unlikely(__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)) {
+        cpu_window();
+        cpu_relax();
+    }
 }
 
 static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS

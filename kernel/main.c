@@ -13,38 +13,6 @@
 
 static const struct keel_boot *platform;
 
-static uint32_t words_sum(const struct keel_boot *boot)
-{
-    const uint32_t *word = (const uint32_t *)(const void *)boot;
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i < sizeof(*boot) / sizeof(*word); i++)
-        sum += word[i];
-    return sum - boot->checksum;
-}
-
-static void boot_check(const struct keel_boot *boot)
-{
-    uint64_t next = 0;
-
-    CHECK(boot->magic == KEEL_BOOT_MAGIC && boot->version == KEEL_BOOT_VERSION);
-    CHECK(boot->size == sizeof(*boot) && boot->checksum == words_sum(boot));
-    CHECK(boot->ncpus >= 1 && boot->ncpus <= KEEL_CPUS_MAX);
-    CHECK(boot->nextents >= 1 && boot->nextents <= KEEL_EXTENTS_MAX);
-    CHECK(boot->ndevice_regions <= KEEL_DEVICE_REGIONS_MAX);
-    CHECK(boot->ram_lo < boot->ram_hi && boot->ram_hi - boot->ram_lo <= 1ul << 44);
-    CHECK(boot->frame_table_pages >=
-          ((boot->ram_hi - boot->ram_lo) / KEEL_PAGE_SIZE * sizeof(struct frame)) / KEEL_PAGE_SIZE);
-    for (uint32_t i = 0; i < boot->nextents; i++) {
-        const struct keel_extent *extent = &boot->extent[i];
-
-        CHECK(extent->pa % KEEL_PAGE_SIZE == 0 && extent->pages && extent->pa >= next);
-        CHECK(extent->pa >= boot->ram_lo && extent->pages <= boot->ram_hi / KEEL_PAGE_SIZE);
-        next = extent->pa + extent->pages * KEEL_PAGE_SIZE;
-        CHECK(next <= boot->ram_hi && extent->kind <= KEEL_EXTENT_RESERVED);
-    }
-}
-
 bool kernel_owns(uint64_t lo, uint64_t hi)
 {
     if (lo < platform->ram_hi && hi >= platform->ram_lo)
@@ -100,6 +68,7 @@ static void builder_start(void)
 {
     const struct keel_domain_params params = {
         .kind = KEEL_DOMAIN_USER,
+        .flags = KEEL_DOMAIN_FP, /* to hash with */
         .vcpus = 1,
         .cpus = ~0ul,
         .reserve_budget = 10000000,
@@ -108,7 +77,7 @@ static void builder_start(void)
     };
     struct domain *builder = &domains[KEEL_DOMAIN_BUILDER];
     struct keel_registers registers = {
-        .x = {KEEL_BUILDER_BOOT_VA},
+        .x = {KEEL_BUILDER_BOOT_VA, cpus_online},
         .sp = platform->builder_stack,
         .pc = platform->builder_entry,
     };
@@ -134,11 +103,7 @@ static void cpu_init(uint32_t index)
 
     memset(cpu, 0, sizeof(*cpu));
     cpu->index = index;
-    cpu->lease_end = TIME_NEVER;
-    cpu->slice_end = TIME_NEVER;
-    cpu->next_refill = TIME_NEVER;
-    cpu->turn_slot = SLOT_NONE;
-    cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
+    dispatch_init(cpu);
     arch_init_cpu(cpu);
     __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
 }
@@ -146,16 +111,22 @@ static void cpu_init(uint32_t index)
 noreturn void cpu_main(const struct keel_boot *boot, uint32_t index)
 {
     if (boot) {
+        bool voice = false;
+        const char *wrong = boot_check(boot, &voice);
+
+        if (voice)
+            arch_init_voice(boot);
+        if (wrong)
+            check_failed("boot structure", 0, wrong);
         platform = boot;
         for (uint16_t i = 0; i < KEEL_DOMAINS_MAX; i++)
             domains[i].id = i;
         arch_init(boot);
-        boot_check(boot);
         frames_init(boot);
         cpu_init(index);
-        print("kernel: Keel on %u CPUs, %lu MiB\n", boot->ncpus,
-              (boot->ram_hi - boot->ram_lo) >> 20);
         cpus_online = arch_cpus_start(boot);
+        print("kernel: Keel on %u CPUs, %lu MiB\n", cpus_online,
+              (boot->ram_hi - boot->ram_lo) >> 20);
         for (uint32_t i = 0; i < cpus_online; i++)
             while (!__atomic_load_n(&cpu_at(i)->online, __ATOMIC_ACQUIRE))
                 ;

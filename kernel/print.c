@@ -2,10 +2,13 @@
 /* Text on the kernel's console, and the end of a kernel that found itself broken. */
 #include "base.h"
 
-#include "arch/cpu.h"
 #include "cpu/console.h"
+#include "cpu/cpu.h"
+#include "cpu/domain.h"
+#include "cpu/vcpu.h"
 
 #include <stdarg.h>
+
 
 static void put(char c) REQUIRES(console_lock)
 {
@@ -86,23 +89,41 @@ void print(const char *format, ...)
     va_end(args);
 }
 
-void print_text(const char *text, uint64_t bytes)
+uint64_t print_text(const char *text, uint64_t bytes)
 {
-    lock_take(&console_lock);
-    for (uint64_t i = 0; i < bytes; i++)
-        put(text[i]);
+    uint64_t i;
+
+    if (!lock_try(&console_lock))
+        return 0;
+    for (i = 0; i < bytes; i++)
+        if ((text[i] == '\n' && !console_try('\r')) || !console_try(text[i]))
+            break;
     lock_release(&console_lock);
+    return i;
 }
 
-/* Without the lock: its holder may be what is broken. */
-noreturn void check_failed(const char *file, int line, const char *condition) NO_LOCK_ANALYSIS
+void print_broken(const char *format, ...) NO_LOCK_ANALYSIS
 {
-    put_string("\nkernel: CHECK failed: ");
-    put_string(file);
-    put(':');
-    put_number((uint64_t)line, 10);
-    put_string(": ");
-    put_string(condition);
-    put('\n');
-    arch_system_off(false);
+    va_list args;
+
+    va_start(args, format);
+    vprint(format, args);
+    va_end(args);
+}
+
+noreturn void check_failed(const char *file, int line, const char *condition)
+{
+    const struct cpu *cpu = cpu_this();
+    const struct vcpu *vcpu = cpu->current;
+    struct keel_registers registers;
+
+    print_broken("\nkernel: CHECK failed: %s:%d: %s\nkernel: on CPU %u", file, line, condition,
+                 cpu->index);
+    if (vcpu) {
+        arch_registers_read(vcpu, &registers);
+        print_broken(", which runs domain %u, vCPU %u, pc %lx", vcpu->domain->id, vcpu->index,
+                     registers.pc);
+    }
+    print_broken("\n");
+    arch_system_off(true);
 }

@@ -45,6 +45,8 @@ KEEL_ABI_SIZE(struct keel_kernel_header, 40);
 /*
  * The builder's address space (39 bits). Its ELF segments lie between KEEL_PAGE_SIZE and
  * KEEL_BUILDER_LIMIT; above that it finds its stack and, read-only, what the loader left for it.
+ * It is entered with x0 = KEEL_BUILDER_BOOT_VA, x1 = the number of CPUs that run (the first ones of
+ * cpu_mpidr), sp = builder_stack.
  */
 #define KEEL_BUILDER_LIMIT       0x3f00000000ull
 #define KEEL_BUILDER_STACK_BYTES 0x10000ull
@@ -125,6 +127,7 @@ struct keel_boot {
 
     uint64_t builder_entry, builder_stack; /* in the builder's space; stack: its top */
     uint64_t bundle_bytes, dtb_bytes;
+    uint64_t hwcap; /* what user space can use of the boot CPU, as AT_HWCAP of Linux has it */
 };
 KEEL_ABI_OFFSET(struct keel_boot, cpu_mpidr, 24);
 KEEL_ABI_OFFSET(struct keel_boot, extent, 544);

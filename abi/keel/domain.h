@@ -22,9 +22,11 @@ struct keel_domain_params {
     uint64_t cpus;  /* physical CPUs that its vCPUs may run on */
     uint32_t reserve_budget; /* ns per reserve_period on each of its CPUs, ahead of every plan */
     uint32_t reserve_period; /* ns; 0: no reserve */
+    uint32_t refusals_max;   /* in one life, then it ends: KEEL_STOP_REFUSED; 0: no limit */
+    uint32_t reserved;       /* 0 */
     char name[16];  /* NUL-terminated; for messages only */
 };
-KEEL_ABI_SIZE(struct keel_domain_params, 48);
+KEEL_ABI_SIZE(struct keel_domain_params, 56);
 
 /* Registers that the builder (before the domain runs) and holders of REGISTERS see. */
 struct keel_registers {

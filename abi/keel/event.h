@@ -14,6 +14,7 @@ enum keel_event_bit {
     KEEL_EVENT_KERNEL = 1, /* my kernel ring got a message */
     KEEL_EVENT_TIME = 2,   /* the deadline of `wait` has passed */
     KEEL_EVENT_LOST = 3,   /* a message did not fit the kernel ring: take a snapshot */
+    KEEL_EVENT_PING = 4,   /* somebody wants to know whether I still take events: nothing to do */
     KEEL_EVENT_IRQ = 32,   /* bits 32..62: physical interrupt n of the DEVICE edges, in their order */
 };
 
@@ -23,7 +24,6 @@ enum keel_event_bit {
 enum keel_message {
     KEEL_MESSAGE_EXIT = 1,  /* struct keel_exit: answer with `reply` or `reply_wait` */
     KEEL_MESSAGE_LIFE = 2,  /* struct keel_life: a domain that I watch */
-    KEEL_MESSAGE_PLAN = 3,  /* struct keel_plan_event, see plan.h */
 };
 
 enum keel_exit_kind {
@@ -73,6 +73,14 @@ enum keel_stop_reason {
     KEEL_STOP_RESET = 4,  /* a guest wants to start again (likewise) */
     KEEL_STOP_KILLED = 5, /* by a domain with the right; detail[0]: who */
     KEEL_STOP_PANIC = 6,  /* a guest said that it panicked */
+    KEEL_STOP_DEADLINE = 7, /* a service did not do its work in time; detail[0]: enum keel_ping */
+    KEEL_STOP_REFUSED = 8,  /* it was refused too often; detail: the last call, its first arguments */
+};
+
+/* Answer of `domain_ping`: what the ping before this one has not led to. */
+enum keel_ping {
+    KEEL_PING_UNTAKEN = 1u << 0,    /* the service has not taken its event word since */
+    KEEL_PING_UNANSWERED = 1u << 1, /* an exit that waited for its answer then still does */
 };
 
 /* Payload of KEEL_MESSAGE_LIFE, to holders of WATCH; also the answer of `domain_info`. */

@@ -13,6 +13,7 @@
 #define KEEL_MACHINE_RTC 0x09010000ul /* PL031 */
 #define KEEL_MACHINE_RTC_SIZE 0x1000ul
 #define KEEL_MACHINE_RTC_IRQ 34
+#define KEEL_MACHINE_ARGO_IRQ 35 /* SPI 3, edge: a ring has a message, or one that was full has space */
 #define KEEL_MACHINE_RAM 0x40000000ul
 #define KEEL_MACHINE_TIMER_IRQ 27 /* virtual timer: PPI 11 */
 

@@ -41,13 +41,13 @@ KEEL_ABI_SIZE(struct keel_plan_bucket, 32);
 /* Followed by nbuckets buckets, then nslots slots. Slots replace the CPU's list as a whole;
  * they come in the order of their ranks (one that does not is refused). */
 struct keel_plan {
-    uint32_t epoch;    /* of the scheduler, from the first commit on its incarnation */
+    uint32_t epoch;    /* the committer's own count: a commit with less than its last one is stale */
     uint16_t cpu;
     uint16_t nbuckets;
     uint16_t nslots;
     uint16_t flags;    /* 0 */
     uint32_t slice;    /* ns after which equal ranks rotate, at least 100 us; 0: 5 ms */
-    uint64_t lease;    /* ns without a commit after which the plan ends; 0: never */
+    uint64_t lease;    /* ns without a commit after which the plan ends, at most 10 s; 0: 1 s */
 };
 KEEL_ABI_SIZE(struct keel_plan, 24);
 

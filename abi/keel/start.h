@@ -10,8 +10,16 @@
 #include <keel/types.h>
 
 #define KEEL_AT_START 0x4b45454cul
-#define KEEL_START_VERSION 1u
+#define KEEL_START_VERSION 2u
 #define KEEL_NAME_MAX 32 /* with the NUL */
+
+/*
+ * The vault: what a service wants to find again in its next life. A service that has one links it
+ * here, as a segment of its own without contents in its file. When a life has ended, the builder
+ * hands the bytes to the next; they are as the service left them at whatever instruction it died.
+ */
+#define KEEL_VAULT_VA 0x1080000000ull
+#define KEEL_VAULT_BYTES_MAX 0x80000ull
 
 /* Well-known Argo ports. Configured ports of services are below 0x10000. */
 enum keel_port {
@@ -53,7 +61,9 @@ struct keel_start {
     uint64_t stack, stack_bytes; /* mapped read-write; below it nothing is mapped */
     uint32_t nconnections, ndevices;
     uint64_t connections, devices; /* addresses */
+    uint32_t vault_lives; /* that the vault's contents have passed through; 0: it is empty */
+    uint32_t reserved;
 };
-KEEL_ABI_SIZE(struct keel_start, 104);
+KEEL_ABI_SIZE(struct keel_start, 112);
 
 #endif

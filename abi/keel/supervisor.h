@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What a domain with a SEND edge to the builder's KEEL_PORT_SUPERVISOR may ask. One request, one
- * answer of the same `op` and `tag`, sent to KEEL_PORT_CONTROL of the asker.
- */
+/* What a domain with a SEND edge to the builder's KEEL_PORT_SUPERVISOR may ask of it: requests
+ * (keel/message.h), whose answers come to the asker's KEEL_PORT_CONTROL. */
 #ifndef KEEL_SUPERVISOR_H
 #define KEEL_SUPERVISOR_H
 
-#include <keel/types.h>
+#include <keel/message.h>
 
-enum keel_supervisor_op {
-    KEEL_SUPERVISOR_LIST = 0x200,    /* answer: one entry per domain */
-    KEEL_SUPERVISOR_STOP = 0x201,    /* ends a domain; it is not started again */
-    KEEL_SUPERVISOR_RESTART = 0x202, /* ends it if it runs, and starts it */
-    KEEL_SUPERVISOR_OFF = 0x203,     /* switches the machine off */
+enum keel_supervisor_request_type {
+    KEEL_SUPERVISOR_LIST = KEEL_REQUEST | 0x200,    /* answer: struct keel_supervisor_entry[] */
+    KEEL_SUPERVISOR_STOP = KEEL_REQUEST | 0x201,    /* ends a domain; it is not started again */
+    KEEL_SUPERVISOR_RESTART = KEEL_REQUEST | 0x202, /* ends it if it runs, and starts it */
+    KEEL_SUPERVISOR_OFF = KEEL_REQUEST | 0x203,     /* switches the machine off */
 };
 
+/* Of all of them. */
 struct keel_supervisor_request {
-    uint32_t tag;
-    uint32_t domain;
+    uint32_t domain; /* STOP, RESTART: which one */
+    uint32_t reserved;
 };
 KEEL_ABI_SIZE(struct keel_supervisor_request, 8);
+KEEL_PAYLOAD(KEEL_SUPERVISOR_LIST, struct keel_supervisor_request);
+KEEL_PAYLOAD(KEEL_SUPERVISOR_STOP, struct keel_supervisor_request);
+KEEL_PAYLOAD(KEEL_SUPERVISOR_RESTART, struct keel_supervisor_request);
+KEEL_PAYLOAD(KEEL_SUPERVISOR_OFF, struct keel_supervisor_request);
 
 struct keel_supervisor_entry {
     uint16_t domain;
@@ -29,17 +32,11 @@ struct keel_supervisor_entry {
     uint32_t reason; /* of the last death: enum keel_stop_reason */
     uint32_t restarts;
     uint64_t pages;
+    uint64_t refusals; /* of its calls, since boot, for want of a right */
     char name[32];
+    uint32_t died_ms; /* since boot, when it died last; 0: never */
+    char death[68];   /* of what, in words; NUL-terminated */
 };
-KEEL_ABI_SIZE(struct keel_supervisor_entry, 56);
-
-struct keel_supervisor_answer {
-    uint32_t tag;
-    int32_t status;
-    uint32_t nentries;
-    uint32_t reserved;
-    struct keel_supervisor_entry entry[];
-};
-KEEL_ABI_SIZE(struct keel_supervisor_answer, 16);
+KEEL_ABI_SIZE(struct keel_supervisor_entry, 136);
 
 #endif

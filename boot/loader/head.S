@@ -59,12 +59,21 @@ cache_flush:
     sub x3, x2, #1
     add x1, x0, x1
     bic x0, x0, x3
-1:  cmp x0, x1
-    b.hs 2f
+    lsl x3, x2, #3                /* eight lines at a time, then one */
+    b 2f
+1:  .rept 8
     dc civac, x0
     add x0, x0, x2
-    b 1b
-2:  dsb sy
+    .endr
+2:  sub x4, x1, x0
+    cmp x4, x3
+    b.ge 1b
+3:  cmp x0, x1
+    b.hs 4f
+    dc civac, x0
+    add x0, x0, x2
+    b 3b
+4:  dsb sy
     ret
 
 /* void cpu_enter(uint64_t entry, uint64_t argument): to the kernel, for good. */

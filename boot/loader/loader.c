@@ -2,7 +2,7 @@
 /*
  * The loader stage: from a device tree and an initrd to struct keel_boot. Runs once, on the boot
  * CPU, at EL2 with the MMU off, so all memory is at its physical address and uncached. Whatever is
- * malformed ends in one line on the console and PSCI SYSTEM_OFF.
+ * malformed ends in one line on the console and PSCI SYSTEM_RESET.
  */
 #include "console.h"
 #include "cpio/cpio.h"
@@ -12,10 +12,11 @@
 #include "page_table.h"
 #include "platform.h"
 
+#include <libfdt.h>
 #include <string.h>
 
-#define PSCI_SYSTEM_OFF 0x84000008ul
-#define CPU_AREA_MAPPED (KEEL_CPU_AREA - KEEL_CPU_GUARD)
+#define PSCI_SYSTEM_RESET 0x84000009ul
+#define CPU_AREA_MAPPED   (KEEL_CPU_AREA - KEEL_CPU_GUARD)
 
 /*
  * What device tree and initrd may lie on: boot loaders list them as reservations, too, and they may
@@ -24,10 +25,8 @@
 static const uint32_t given =
     EXTENT_MASK(KEEL_EXTENT_FREE) | EXTENT_MASK(KEEL_EXTENT_RESERVED) | EXTENT_MASK(EXTENT_SCRATCH);
 
-/* Pages for the kernel's page tables while they are built; what is left over is freed. */
-#define TABLE_PAGES (64ull + 4 * MEMORY_MAP_EXTENTS_MAX)
-
 static struct {
+    struct platform platform;
     struct keel_boot boot;
     struct memory_map map;
     struct keel_kernel_header kernel;
@@ -35,12 +34,12 @@ static struct {
     struct page_table table;
 } loader;
 
-static _Noreturn void power_off(void)
+static _Noreturn void reset(void)
 {
     if (loader.boot.psci_conduit == KEEL_PSCI_SMC)
-        psci_smc(PSCI_SYSTEM_OFF);
+        psci_smc(PSCI_SYSTEM_RESET);
     if (loader.boot.psci_conduit == KEEL_PSCI_HVC)
-        psci_hvc(PSCI_SYSTEM_OFF);
+        psci_hvc(PSCI_SYSTEM_RESET);
     for (;;)
         __asm__ volatile("wfi");
 }
@@ -55,7 +54,7 @@ static void require(const char *what, loader_error error)
     console_string(": ");
     console_string(error);
     console_string("\n");
-    power_off();
+    reset();
 }
 
 _Noreturn void loader_exception(uint64_t esr, uint64_t elr, uint64_t far)
@@ -67,7 +66,7 @@ _Noreturn void loader_exception(uint64_t esr, uint64_t elr, uint64_t far)
     console_string(" FAR ");
     console_hex(far);
     console_string("\n");
-    power_off();
+    reset();
 }
 
 static uint8_t *at(uint64_t pa)
@@ -102,7 +101,7 @@ static void claim(const char *what, uint64_t pa, uint64_t bytes, uint32_t from, 
 }
 
 /* Finds the device tree, and with its help a voice. */
-static const void *open_device_tree(uint64_t dtb_pa)
+static void open_device_tree(uint64_t dtb_pa)
 {
     static const char what[] = "device tree";
     const void *fdt = at(dtb_pa);
@@ -114,20 +113,20 @@ static const void *open_device_tree(uint64_t dtb_pa)
     cache_flush(dtb_pa, bytes);
     require(what, platform_check(fdt, bytes));
     loader.boot.dtb_bytes = bytes;
-    require(what, platform_psci(fdt, &loader.boot));
-    require(what, platform_console(fdt, &loader.boot));
+    require(what, platform_find(fdt, &loader.platform));
+    require(what, platform_psci(&loader.platform, &loader.boot));
+    require(what, platform_console(&loader.platform, &loader.boot));
     console_open(loader.boot.console_kind, loader.boot.console_pa);
-    return fdt;
 }
 
-static void read_platform(const void *fdt)
+static void read_platform(void)
 {
     static const char what[] = "device tree";
     uint32_t left = 0;
 
-    require(what, platform_cpus(fdt, cpu_mpidr(), &loader.boot, &left));
-    require(what, platform_gic(fdt, &loader.boot));
-    require(what, platform_timer(fdt, &loader.boot));
+    require(what, platform_cpus(&loader.platform, cpu_mpidr(), &loader.boot, &left));
+    require(what, platform_gic(&loader.platform, &loader.boot));
+    require(what, platform_timer(&loader.platform, &loader.boot));
     if (left > 0) {
         console_string("Keel loader: CPUs left alone (no PSCI by SMC, or above the limit): ");
         console_decimal(left);
@@ -164,12 +163,12 @@ static void place_kernel(void)
 }
 
 /* The bundle stays where it is if it begins on a page; else *pa is where it will be. */
-static uint64_t claim_bundle(const void *fdt, uint64_t dtb_pa)
+static uint64_t claim_bundle(uint64_t dtb_pa)
 {
     static const char what[] = "initrd";
     uint64_t start = 0, end = 0;
 
-    require(what, platform_initrd(fdt, &start, &end));
+    require(what, platform_initrd(&loader.platform, &start, &end));
     if (start < dtb_pa + loader.boot.dtb_bytes && dtb_pa < end)
         require(what, "it overlaps the device tree");
     if (start < (uintptr_t)loader_end && (uintptr_t)loader_start < end)
@@ -179,18 +178,37 @@ static uint64_t claim_bundle(const void *fdt, uint64_t dtb_pa)
         claim(what, start, end - start, given, KEEL_EXTENT_BUNDLE, KEEL_BUILDER_BUNDLE_VA);
     else
         claim(what, start, end - start, given, EXTENT_SCRATCH, 0);
-    cache_flush(start, end - start);
     return start;
 }
 
-/* Moves the device tree to pages of its own. */
-static void place_device_tree(const void *fdt)
+/* Moves the device tree, without the room behind it, to pages of its own. */
+static void place_device_tree(void)
 {
-    uint64_t pa = take("device tree", loader.boot.dtb_bytes,
+    const void *fdt = loader.platform.fdt;
+    size_t bytes = platform_used(fdt);
+    uint64_t pa = take("device tree", bytes,
                        &(struct keel_extent){.kind = KEEL_EXTENT_DTB, .va = KEEL_BUILDER_DTB_VA});
 
-    memcpy(at(pa), fdt, loader.boot.dtb_bytes);
-    cache_flush(pa, loader.boot.dtb_bytes);
+    memcpy(at(pa), fdt, bytes);
+    fdt_set_totalsize(at(pa), (uint32_t)bytes);
+    cache_flush(pa, bytes);
+    loader.boot.dtb_bytes = bytes;
+}
+
+/* Brings into memory what is read of a bundle that stays where it is, which is little of it: here
+ * the headers of its entries. */
+static void flush_headers(uint64_t start)
+{
+    const uint64_t bytes = loader.boot.bundle_bytes;
+    size_t offset = 0, before;
+
+    do {
+        uint64_t rest = bytes - offset;
+
+        before = offset;
+        cache_flush(start + offset, rest < CPIO_HEADER_MAX ? rest : CPIO_HEADER_MAX);
+        require("initrd", cpio_step(at(start), bytes, &offset));
+    } while (offset != before && offset <= bytes);
 }
 
 /* Makes the bundle the only thing on its pages. Not before place_device_tree(). */
@@ -202,12 +220,15 @@ static const uint8_t *place_bundle(uint64_t start)
     if (start % KEEL_PAGE_SIZE != 0) {
         pa = take("initrd", bytes,
                   &(struct keel_extent){.kind = KEEL_EXTENT_BUNDLE, .va = KEEL_BUILDER_BUNDLE_VA});
+        cache_flush(start, bytes);
         memcpy(at(pa), at(start), bytes);
+        cache_flush(pa, page_ceil(bytes));
     } else {
+        flush_headers(start);
         cache_flush(pa + bytes, page_ceil(bytes) - bytes);
         memset(at(pa + bytes), 0, page_ceil(bytes) - bytes);
+        cache_flush(pa + bytes, page_ceil(bytes) - bytes);
     }
-    cache_flush(pa, page_ceil(bytes));
     return at(pa);
 }
 
@@ -220,6 +241,7 @@ static void place_builder(const uint8_t *bundle)
     require("initrd", cpio_check(bundle, loader.boot.bundle_bytes));
     cpio_find(bundle, loader.boot.bundle_bytes, "builder", &file);
     require("initrd", file.name ? NULL : "it has no file named builder");
+    cache_flush((uintptr_t)file.data, file.bytes);
     require("builder", elf_read(file.data, file.bytes, KEEL_BUILDER_LIMIT, builder));
     for (uint32_t i = 0; i < builder->nsegments; i++) {
         const struct elf_segment *segment = &builder->segment[i];
@@ -340,7 +362,10 @@ static void place_frame_table(void)
 /* All of the kernel's stage 1, and with it the CPUs. */
 static void place_tables(uint64_t boot_pa)
 {
-    const uint64_t bytes = TABLE_PAGES << KEEL_PAGE_SHIFT;
+    /* Enough: each border of an extent or a device needs at most two tables, a device one more, and
+     * what RAM_SPAN_MAX, kernel and CPUs need is less than 64. What is left over is freed. */
+    const uint64_t pages = 64 + 4 * loader.map.count + 5 * loader.boot.ndevice_regions;
+    const uint64_t bytes = pages << KEEL_PAGE_SHIFT;
     const uint64_t pool = take_for_kernel("kernel page tables", bytes);
 
     page_table_start(&loader.table, pool, pool + bytes);
@@ -377,6 +402,24 @@ static void place_boot(uint64_t boot_pa)
     cache_flush(boot_pa, sizeof(*boot));
 }
 
+/* As Linux numbers them: FP and SIMD, and what of ID_AA64ISAR0_EL1's early fields there is. */
+static uint64_t cpu_hwcap(void)
+{
+    static const struct {
+        uint8_t shift, value, bit;
+    } feature[] = {{4, 1, 3}, {4, 2, 4}, {8, 1, 5}, {12, 1, 6}, {16, 1, 7}}; /* AES to CRC32 */
+    uint64_t isar0, pfr0, hwcap = 0;
+
+    __asm__("mrs %0, id_aa64isar0_el1" : "=r"(isar0));
+    __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(pfr0));
+    if ((pfr0 >> 16 & 0xf) != 0xf)
+        hwcap |= 1u << 0 | 1u << 1;
+    for (size_t i = 0; i < sizeof(feature) / sizeof(feature[0]); i++)
+        if ((isar0 >> feature[i].shift & 0xf) >= feature[i].value)
+            hwcap |= 1ull << feature[i].bit;
+    return hwcap;
+}
+
 static void greet(void)
 {
     console_string("Keel loader: ");
@@ -395,31 +438,33 @@ static void greet(void)
 
 _Noreturn void loader_main(uint64_t dtb_pa, uint64_t level)
 {
-    const void *fdt = open_device_tree(dtb_pa);
     uint64_t bundle, boot_pa;
 
+    open_device_tree(dtb_pa);
     require("CPU", level == 2 ? NULL : "not started at EL2 (QEMU: -M virt,virtualization=on)");
-    read_platform(fdt);
+    read_platform();
 
     /* First all that has its place already, then what is still to get one. */
-    require("memory", platform_memory(fdt, &loader.map));
-    require("memory", platform_reservations(fdt, &loader.map));
+    require("memory", platform_memory(&loader.platform, &loader.map));
+    require("device tree", platform_devices(&loader.boot, &loader.map));
+    require("memory", platform_reservations(&loader.platform, &loader.map));
     place_kernel();
     if (dtb_pa < loader.boot.kernel_pa && (uintptr_t)loader_start < dtb_pa + loader.boot.dtb_bytes)
         require("device tree", "it overlaps the loader");
     claim("device tree", dtb_pa, loader.boot.dtb_bytes, given | EXTENT_MASK(EXTENT_HOLE),
           EXTENT_SCRATCH, 0);
-    bundle = claim_bundle(fdt, dtb_pa);
-    require("reserved memory", platform_reserved_memory(fdt, &loader.map));
+    bundle = claim_bundle(dtb_pa);
+    require("reserved memory", platform_reserved_memory(&loader.platform, &loader.map));
     /* Nobody gets page 0, so that null pointers fault. */
     claim("page 0", 0, KEEL_PAGE_SIZE, given | EXTENT_MASK(EXTENT_HOLE), KEEL_EXTENT_RESERVED, 0);
 
-    place_device_tree(fdt);
+    place_device_tree();
     place_builder(place_bundle(bundle));
     boot_pa = take("boot structure", sizeof(loader.boot),
                    &(struct keel_extent){.kind = KEEL_EXTENT_BOOT, .va = KEEL_BUILDER_BOOT_VA});
     place_frame_table();
     place_tables(boot_pa);
+    loader.boot.hwcap = cpu_hwcap();
     place_boot(boot_pa);
     greet();
     cpu_enter(loader.boot.kernel_pa, loader.boot.cpu_entry_pa);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mem* and str* functions that libfdt, the compiler and the loader need. The MMU is off, so
- * every access goes to the bus: the two that move much data use words where both ends are aligned.
+ * every access goes to the bus and must be aligned: the two that move much data use the largest
+ * words that both ends allow, and what is in the bundle is aligned to 4 bytes.
  */
 #include <string.h>
 
 #include <stdint.h>
 
-static int aligned(const void *a, const void *b)
+static int aligned(const void *a, const void *b, uintptr_t to)
 {
-    return (((uintptr_t)a | (uintptr_t)b) & 7) == 0;
+    return (((uintptr_t)a | (uintptr_t)b) & (to - 1)) == 0;
 }
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
@@ -17,9 +18,14 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
     unsigned char *t = to;
     const unsigned char *f = from;
 
-    if (aligned(t, f)) {
+    if (aligned(t, f, 8)) {
+#pragma GCC unroll 8
         for (; bytes >= 8; bytes -= 8, t += 8, f += 8)
             *(uint64_t *)t = *(const uint64_t *)f;
+    } else if (aligned(t, f, 4)) {
+#pragma GCC unroll 8
+        for (; bytes >= 4; bytes -= 4, t += 4, f += 4)
+            *(uint32_t *)t = *(const uint32_t *)f;
     }
     while (bytes-- > 0)
         *t++ = *f++;
@@ -43,7 +49,8 @@ void *memset(void *to, int value, size_t bytes)
     unsigned char *t = to;
     uint64_t word = 0x0101010101010101ull * (unsigned char)value;
 
-    if (aligned(t, t)) {
+    if (aligned(t, t, 8)) {
+#pragma GCC unroll 32
         for (; bytes >= 8; bytes -= 8, t += 8)
             *(uint64_t *)t = word;
     }

@@ -3,6 +3,8 @@
 #include <pl011/pl011.h>
 #include <pl011/registers.h>
 
+#define INTERRUPTS (UARTINT_RX | UARTINT_RT | UARTINT_OE)
+
 static uint32_t get(const struct pl011 *uart, uint32_t offset)
 {
     return *(volatile uint32_t *)(uart->registers + offset);
@@ -25,15 +27,20 @@ void pl011_start(struct pl011 *uart, uintptr_t registers)
     }
     set(uart, UARTCR, get(uart, UARTCR) | on);
     set(uart, UARTICR, UARTINT_ALL);
-    set(uart, UARTIMSC, UARTINT_RX | UARTINT_RT | UARTINT_OE);
+    set(uart, UARTIMSC, INTERRUPTS);
 }
 
-size_t pl011_write(struct pl011 *uart, const uint8_t *bytes, size_t n)
+size_t pl011_room(const struct pl011 *uart)
 {
-    size_t done = 0;
-    while (done < n && (get(uart, UARTFR) & UARTFR_TXFF) == 0)
-        set(uart, UARTDR, bytes[done++]);
-    return done;
+    uint32_t flags = get(uart, UARTFR);
+    if ((flags & UARTFR_TXFE) != 0)
+        return PL011_FIFO;
+    return (flags & UARTFR_TXFF) == 0 ? 1 : 0;
+}
+
+void pl011_put(struct pl011 *uart, uint8_t byte)
+{
+    set(uart, UARTDR, byte);
 }
 
 size_t pl011_read(struct pl011 *uart, uint8_t *bytes, size_t n)
@@ -56,6 +63,8 @@ void pl011_acknowledge(struct pl011 *uart)
 
 void pl011_want_room(struct pl011 *uart, bool wanted)
 {
-    uint32_t mask = get(uart, UARTIMSC);
-    set(uart, UARTIMSC, wanted ? mask | UARTINT_TX : mask & ~UARTINT_TX);
+    if (wanted == uart->room_wanted)
+        return;
+    uart->room_wanted = wanted;
+    set(uart, UARTIMSC, INTERRUPTS | (wanted ? UARTINT_TX : 0));
 }

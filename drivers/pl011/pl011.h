@@ -10,16 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PL011_FIFO 16u /* bytes, of every revision at least */
+
 struct pl011 {
     uintptr_t registers; /* mapped as device memory */
     uint64_t errors;     /* characters with errors, overruns included */
+    bool room_wanted;
 };
 
 /* Switches the UART on, with its receive interrupts. */
 void pl011_start(struct pl011 *uart, uintptr_t registers);
 
-/* As many bytes as there is room for now; returns how many. */
-size_t pl011_write(struct pl011 *uart, const uint8_t *bytes, size_t n);
+/* How many bytes may be put now: PL011_FIFO if the FIFO is empty, else one or none. */
+size_t pl011_room(const struct pl011 *uart);
+void pl011_put(struct pl011 *uart, uint8_t byte);
 
 /* As many as were received, at most n; returns how many. */
 size_t pl011_read(struct pl011 *uart, uint8_t *bytes, size_t n);
@@ -27,8 +31,8 @@ size_t pl011_read(struct pl011 *uart, uint8_t *bytes, size_t n);
 /* Clears what made the interrupt fire: before reading and writing. */
 void pl011_acknowledge(struct pl011 *uart);
 
-/* Whether to interrupt when there is room again. Only after a pl011_write that left bytes over:
- * the interrupt comes when the FIFO drains, not while it is empty (DDI 0183G, 2.8.2). */
+/* Whether to interrupt when there is room again. Only when there is none, or PL011_FIFO bytes were
+ * put: the interrupt comes when the FIFO drains to its half, not below (DDI 0183G, 2.8.2). */
 void pl011_want_room(struct pl011 *uart, bool wanted);
 
 #endif

@@ -12,9 +12,12 @@
  */
 #include "argo/argo.h"
 
+#include "arch/interrupt.h"
 #include "argo/ring.h"
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
+#include "memory/guest.h"
+#include <keel/machine.h>
 #include <keel/start.h>
 
 #define CHUNK        4096u     /* bytes copied in one step */
@@ -97,8 +100,9 @@ struct caller {
 
 /* ---- The caller's memory ---- */
 
-/* Where an address of the caller leads, up to the end of its page; NULL if nowhere. Only here would
- * a virtual address be translated. Valid until the space's lock is released. */
+/* Where an address of the caller leads, up to the end of its page; NULL if nowhere. A service's is an
+ * IPA, a machine's is virtual. Valid until the space's lock is released, though a machine may change
+ * its own tables meanwhile: then it is its own old page. */
 static uint8_t *caller_reach(struct caller *caller, uint64_t address, enum space_access access,
                              uint64_t *bytes) REQUIRES(caller->space->lock)
 {
@@ -106,10 +110,14 @@ static uint8_t *caller_reach(struct caller *caller, uint64_t address, enum space
 
     *bytes = KEEL_PAGE_SIZE - offset;
     if (caller->page != address - offset || access != SPACE_READ) {
-        void *to;
+        void *to = NULL;
+        struct paddr pa;
         uint64_t rest;
 
-        if (space_translate(caller->space, IPA(address - offset), access, &to, &rest) < 0)
+        if (caller->vcpu->user
+                ? space_translate(caller->space, IPA(address - offset), access, &to, &rest) < 0
+                : !guest_translate(address - offset, access == SPACE_WRITE, &pa) ||
+                      !(to = space_reach(caller->space, pa)))
             return NULL;
         caller->page = address - offset;
         caller->address = to;
@@ -285,13 +293,15 @@ static uint32_t wake_waiters(struct argo_ring *ring, uint64_t *wake, bool all, u
     return woken;
 }
 
-/* Tells a domain to look at its rings. Machines get an interrupt here later. */
+/* Tells a domain to look at its rings. */
 static void argo_signal(struct domain *domain)
 {
-    struct vcpu *vcpu = domain->vcpu[0];
-
-    if (domain->kind == KEEL_DOMAIN_USER && vcpu && domain_runs(domain))
-        vcpu_signal(vcpu, 1ul << KEEL_EVENT_ARGO);
+    if (!domain_runs(domain))
+        return;
+    if (domain->kind == KEEL_DOMAIN_USER)
+        vcpu_signal(domain->vcpu[0], 1ul << KEEL_EVENT_ARGO);
+    else
+        arch_irq_pulse(domain, KEEL_MACHINE_ARGO_IRQ);
 }
 
 static void argo_signal_all(uint64_t wake)
@@ -712,7 +722,7 @@ static __attribute__((noinline)) int64_t kernel_send_rest(struct domain *to, uin
 
 /* On the path of every exit. Senders can't find the kernel's ring, which has no waiters either, so
  * the domain's lock guards it alone. */
-int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
+inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
                          uint32_t len) NO_LOCK_ANALYSIS
 {
     const uint32_t need = sizeof(struct keel_exit) + KEEL_ARGO_SLOT;
@@ -889,7 +899,7 @@ int64_t argo_teardown(struct domain *domain) NO_LOCK_ANALYSIS
     struct argo_domain *argo = &domain->argo;
     uint64_t wake = 0;
 
-    lock_take(&domain->space.lock);
+    lock_take_outer(&domain->space.lock);
     for (uint32_t i = 0; i < ARGO_HASH && !argo->changing; i++)
         if (argo->ring[i])
             retire(argo, argo->ring[i], KEEL_ARGO_UNREGISTER_RING, &wake);

@@ -5,7 +5,7 @@
 #include "cpu/domain.h"
 #include "interrupt/irq.h"
 
-bool authority_sealed;
+static bool sealed; /* atomic; written under the lock */
 static struct lock authority_lock;
 
 /* All DEVICE edges of all domains: no two of them meet. */
@@ -14,7 +14,8 @@ static const struct keel_edge *device_edge[DEVICE_EDGES_MAX] GUARDED_BY(authorit
 static uint32_t device_edges GUARDED_BY(authority_lock);
 
 /* What the builder keeps over everybody else at the seal; and over itself. */
-#define BUILDER_KEEPS (KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH | KEEL_RIGHT_SEND)
+#define BUILDER_KEEPS                                                                              \
+    (KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH | KEEL_RIGHT_SEND | KEEL_RIGHT_READ)
 #define BUILDER_KEEPS_SELF                                                                         \
     (KEEL_RIGHT_SELF | KEEL_RIGHT_AUDIT | KEEL_RIGHT_SYSTEM | KEEL_RIGHT_RECEIVE)
 
@@ -174,11 +175,11 @@ static void edge_act(struct domain *holder, uint32_t index, const struct keel_ed
         authority->route[authority->routes++] = (struct route){
             .lo = edge->memory_lo,
             .hi = edge->memory_hi,
-            .service = holder->id,
+            .service = holder,
             .edge = (uint16_t)index,
         };
     if (edge->rights & KEEL_RIGHT_CALLS)
-        authority->calls = (struct route){.lo = 1, .service = holder->id, .edge = (uint16_t)index};
+        authority->calls = (struct route){.lo = 1, .service = holder, .edge = (uint16_t)index};
     if (edge->rights & KEEL_RIGHT_SEND)
         port_make(target, edge->port)->senders |= 1ul << holder->id;
     if (edge->rights & KEEL_RIGHT_RECEIVE)
@@ -195,8 +196,8 @@ int64_t authority_edge_set(struct domain *holder, uint32_t index, const struct k
 {
     int64_t status = -KEEL_EBUSY;
 
-    lock_take(&authority_lock);
-    if (!authority_sealed) {
+    lock_take_outer(&authority_lock);
+    if (!sealed) {
         status = edge_check(holder, index, edge);
         if (status == 0)
             edge_act(holder, index, edge);
@@ -205,12 +206,17 @@ int64_t authority_edge_set(struct domain *holder, uint32_t index, const struct k
     return status;
 }
 
+bool authority_is_sealed(void)
+{
+    return __atomic_load_n(&sealed, __ATOMIC_ACQUIRE);
+}
+
 int64_t authority_seal(void)
 {
     struct authority *builder = &domains[KEEL_DOMAIN_BUILDER].authority;
 
-    lock_take(&authority_lock);
-    if (authority_sealed) {
+    lock_take_outer(&authority_lock);
+    if (sealed) {
         lock_release(&authority_lock);
         return -KEEL_EBUSY;
     }
@@ -219,7 +225,7 @@ int64_t authority_seal(void)
                                        ? BUILDER_KEEPS_SELF
                                        : BUILDER_KEEPS;
     builder->self &= BUILDER_KEEPS_SELF;
-    __atomic_store_n(&authority_sealed, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&sealed, true, __ATOMIC_RELEASE);
     lock_release(&authority_lock);
     return 0;
 }

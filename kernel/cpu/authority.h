@@ -17,7 +17,7 @@ struct domain;
 /* Exits in [lo, hi] go to a service. */
 struct route {
     uint64_t lo, hi;
-    uint16_t service;
+    struct domain *service;
     uint16_t edge; /* of the service, to the domain */
 };
 
@@ -40,7 +40,7 @@ struct authority {
     uint64_t watchers;        /* bit n: domain n holds WATCH */
 };
 
-extern bool authority_sealed;
+bool authority_is_sealed(void);
 
 /* As authority_peer, whatever incarnation is named. */
 must_check int64_t authority_peer_any(const struct domain *caller, keel_peer peer, uint32_t rights,

@@ -57,15 +57,10 @@ uint64_t bucket_draw(struct bucket *bucket, uint64_t most)
 
 void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used)
 {
-    lock_take(&bucket->lock);
-    if (used <= drawn) {
-        bucket->left += drawn - used;
-        if (bucket->left > bucket->budget)
-            bucket->left = bucket->budget;
-    } else {
-        uint64_t over = used - drawn;
+    uint64_t left;
 
-        bucket->left -= over < bucket->left ? over : bucket->left;
-    }
+    lock_take(&bucket->lock);
+    left = bucket->left + drawn > used ? bucket->left + drawn - used : 0;
+    bucket->left = left < bucket->budget ? left : bucket->budget;
     lock_release(&bucket->lock);
 }

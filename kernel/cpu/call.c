@@ -15,49 +15,51 @@
 
 #include "calls_generated.h"
 
-void call_handle(struct vcpu *caller)
-{
-    int64_t result = calls_decode(caller, caller->registers.x[8], caller->registers.x);
+/* A handler has the shape that the decoder calls, whatever it needs of it. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 
-    if (unlikely(result == CALL_AGAIN))
-        arch_call_again(caller);
-    else if (result != CALL_LEFT)
+/* Not in line: the decoder's frame is not the trap's to set up. */
+__attribute__((noinline)) void call_handle(struct vcpu *caller)
+{
+    uint64_t number = caller->registers.x[8];
+    int64_t result = calls_decode(caller, number, caller->registers.x);
+
+    if (likely(result > CALL_LEFT)) {
+        if (unlikely(result == -KEEL_EACCES))
+            domain_refused(caller->domain, (uint32_t)number, caller->registers.x);
         caller->registers.x[0] = (uint64_t)result;
+    } else if (result == CALL_AGAIN) {
+        arch_call_again(caller);
+    }
 }
 
 int64_t call_null(struct vcpu *caller)
 {
-    (void)caller;
     return 0;
 }
 
 /* Waiting. */
 
-/* The caller waits for its event word; whoever's time it was goes on, if it can. */
-static int64_t wait(struct vcpu *caller, uint64_t deadline)
+/* The caller waits for its event word, which it gets when it is claimed, or, if that is not empty,
+ * at once. */
+static inline int64_t wait(struct vcpu *caller, uint64_t deadline)
 {
     struct cpu *cpu = cpu_this();
-    uint8_t waiting = VCPU_WAITING;
-    uint64_t events;
 
     if (unlikely(__atomic_load_n(&caller->undelivered, __ATOMIC_RELAXED)))
         exit_deliver(caller->domain);
-    if (!__atomic_load_n(&caller->events, __ATOMIC_RELAXED)) {
-        caller->waits = true;
-        if (deadline)
-            timer_set(&caller->timer, cpu->index, deadline);
-        vcpu_leave(cpu, caller, VCPU_WAITING);
-        /* A signal came in between, and nobody has woken it yet: take it back. */
-        if (likely(!__atomic_load_n(&caller->events, __ATOMIC_SEQ_CST)) ||
-            !__atomic_compare_exchange_n(&caller->state, &waiting, VCPU_RUNNING, false,
-                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) ||
-            !vcpu_claimed(cpu, caller))
-            return CALL_LEFT;
-        cpu->current = caller;
-        return (int64_t)caller->registers.x[0];
-    }
-    events = __atomic_exchange_n(&caller->events, 0, __ATOMIC_SEQ_CST);
-    return (int64_t)events;
+    if (__atomic_load_n(&caller->events, __ATOMIC_RELAXED))
+        return (int64_t)__atomic_exchange_n(&caller->events, 0, __ATOMIC_SEQ_CST);
+    caller->waits = true;
+    if (deadline)
+        timer_set(&caller->timer, cpu->index, deadline);
+    vcpu_leave(cpu, caller, VCPU_WAITING);
+    /* A signal came in between, and nobody has woken it yet: take it back. */
+    if (likely(!__atomic_load_n(&caller->events, __ATOMIC_SEQ_CST)) ||
+        !vcpu_change(caller, VCPU_WAITING, VCPU_RUNNING) || !vcpu_claimed(cpu, caller, 0))
+        return CALL_LEFT;
+    cpu->current = caller;
+    return (int64_t)caller->registers.x[0];
 }
 
 int64_t call_wait(struct vcpu *caller, uint64_t deadline)
@@ -68,10 +70,10 @@ int64_t call_wait(struct vcpu *caller, uint64_t deadline)
 static int64_t answer_decode(struct vcpu *caller, struct domain *peer, uint64_t seq,
                              uint64_t action, struct vcpu **vcpu)
 {
-    if (action > KEEL_REPLY_OFF)
+    if (unlikely(action > KEEL_REPLY_OFF))
         return -KEEL_EINVAL;
     *vcpu = exit_find(caller->domain, peer, seq);
-    return *vcpu ? 0 : -KEEL_ENOENT;
+    return likely(*vcpu) ? 0 : -KEEL_ENOENT;
 }
 
 int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -81,24 +83,24 @@ int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct k
     struct vcpu *vcpu;
     int64_t status = answer_decode(caller, peer, seq, action, &vcpu);
 
-    (void)edge;
     if (unlikely(status < 0))
         return status;
-    exit_answer(vcpu, action, value);
+    /* Answered for another CPU's machine: that one is told. */
     if (unlikely(vcpu != cpu->owner)) {
-        /* Answered for another CPU's machine: that one is told. */
-        if (action != KEEL_REPLY_OFF)
+        if (exit_answer(vcpu, action, value, VCPU_READY))
             dispatch_wake(vcpu);
         return wait(caller, deadline);
     }
-    /* Back to the machine on whose time this was: it comes first, whatever the event word says. */
+    /* Back to the machine on whose time this was: it comes first, whatever the event word says. It is
+     * BLOCKED until this CPU has it, or else waits for one. */
     status = wait(caller, deadline);
-    if (unlikely(status != CALL_LEFT)) {
-        if (action != KEEL_REPLY_OFF)
+    if (likely(status == CALL_LEFT && dispatch_may_run(cpu, vcpu))) {
+        if (likely(exit_answer(vcpu, action, value, VCPU_RUNNING) && vcpu_claimed(cpu, vcpu, 0)))
+            cpu->current = vcpu;
+    } else {
+        if (exit_answer(vcpu, action, value, VCPU_READY))
             dispatch_wake(vcpu);
         __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
-    } else if (likely(dispatch_claim(cpu, vcpu))) {
-        cpu->current = vcpu;
     }
     return status;
 }
@@ -109,18 +111,15 @@ int64_t call_reply(struct vcpu *caller, struct domain *peer, const struct keel_e
     struct vcpu *vcpu;
     int64_t status = answer_decode(caller, peer, seq, action, &vcpu);
 
-    (void)edge;
     if (status < 0)
         return status;
-    exit_answer(vcpu, action, value);
-    if (action != KEEL_REPLY_OFF)
+    if (exit_answer(vcpu, action, value, VCPU_READY))
         dispatch_wake(vcpu);
     return 0;
 }
 
 int64_t call_yield(struct vcpu *caller)
 {
-    (void)caller;
     dispatch_yield(cpu_this());
     return 0;
 }
@@ -141,21 +140,16 @@ int64_t call_domain_create(struct vcpu *caller, struct domain *peer, const struc
     struct keel_domain_params params;
     int64_t status = space_read(&caller->domain->space, IPA(address), &params, sizeof(params));
 
-    (void)edge;
     return status < 0 ? status : domain_create(peer, &params);
 }
 
 int64_t call_domain_seal(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
-    (void)caller;
-    (void)edge;
     return domain_seal(peer);
 }
 
 int64_t call_domain_run(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
-    (void)caller;
-    (void)edge;
     return domain_run(peer);
 }
 
@@ -164,15 +158,13 @@ int64_t call_domain_stop(struct vcpu *caller, struct domain *peer, const struct 
 {
     const uint64_t details[4] = {detail, caller->domain->id};
 
-    (void)edge;
-    if (reason < KEEL_STOP_OFF || reason > KEEL_STOP_PANIC)
+    if (reason < KEEL_STOP_OFF || reason > KEEL_STOP_DEADLINE)
         return -KEEL_EINVAL;
     return domain_stop(peer, (uint32_t)reason, details) ? 0 : -KEEL_EBUSY;
 }
 
 int64_t call_domain_destroy(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
-    (void)edge;
     return peer == caller->domain ? -KEEL_EBUSY : domain_destroy(peer);
 }
 
@@ -183,6 +175,23 @@ int64_t call_domain_info(struct vcpu *caller, struct domain *peer, const struct 
 
     domain_life(peer, (uint32_t)(edge - caller->domain->authority.edge), &life);
     return space_write(&caller->domain->space, IPA(address), &life, sizeof(life));
+}
+
+int64_t call_domain_ping(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
+{
+    const uint64_t ping = 1ul << KEEL_EVENT_PING;
+    int64_t missed;
+
+    if (peer->kind != KEEL_DOMAIN_USER)
+        return -KEEL_EINVAL;
+    if (!domain_runs(peer))
+        return -KEEL_EBUSY;
+    missed = __atomic_load_n(&peer->vcpu[0]->events, __ATOMIC_RELAXED) & ping ? KEEL_PING_UNTAKEN
+                                                                              : 0;
+    if (exit_overdue(peer))
+        missed |= KEEL_PING_UNANSWERED;
+    vcpu_signal(peer->vcpu[0], ping);
+    return missed;
 }
 
 /* Virtual CPUs. */
@@ -196,16 +205,12 @@ int64_t call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct k
                         uint64_t index, uint64_t pc, uint64_t x0)
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
-    uint8_t off = VCPU_OFF;
     uint8_t loaded;
 
-    (void)caller;
-    (void)edge;
     /* Only a machine's: at `pc`, a vCPU is at EL1. */
     if (!vcpu || vcpu->user || !domain_runs(peer))
         return -KEEL_EINVAL;
-    if (!__atomic_compare_exchange_n(&vcpu->state, &off, VCPU_STARTING, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_RELAXED))
+    if (!vcpu_change(vcpu, VCPU_OFF, VCPU_STARTING))
         return -KEEL_EEXIST;
     loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
     if (loaded != CPU_NONE) {
@@ -225,23 +230,23 @@ int64_t call_vcpu_state(struct vcpu *caller, struct domain *peer, const struct k
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
 
-    (void)caller;
-    (void)edge;
     if (!vcpu)
         return -KEEL_EINVAL;
     return __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) != VCPU_OFF;
 }
 
-static bool domain_lives(const struct domain *domain)
+/* Who only builds sees nothing of a life after its beginning. */
+static bool may_see_registers(const struct domain *peer, const struct keel_edge *edge)
 {
-    uint8_t state = __atomic_load_n(&domain->state, __ATOMIC_ACQUIRE);
-
-    return state == KEEL_DOMAIN_SEALED || state == KEEL_DOMAIN_RUNNING;
+    return (edge->rights & KEEL_RIGHT_REGISTERS) ||
+           __atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) == KEEL_DOMAIN_BUILDING;
 }
 
 static bool vcpu_rests(const struct vcpu *vcpu)
 {
-    return __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) != VCPU_RUNNING;
+    uint8_t state = __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE);
+
+    return state != VCPU_RUNNING && state != VCPU_STARTING;
 }
 
 int64_t call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -249,15 +254,18 @@ int64_t call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct ke
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
     struct keel_registers registers;
+    uint64_t seq;
 
     if (!vcpu)
         return -KEEL_EINVAL;
-    /* Who only builds sees nothing of a life between its beginning and its end. */
-    if (!(edge->rights & KEEL_RIGHT_REGISTERS) && domain_lives(peer))
+    if (!may_see_registers(peer, edge) || !vcpu_rests(vcpu))
         return -KEEL_EBUSY;
-    if (!vcpu_rests(vcpu))
-        return -KEEL_EBUSY;
+    seq = __atomic_load_n(&vcpu->exit.message.seq, __ATOMIC_ACQUIRE);
     arch_registers_read(vcpu, &registers);
+    /* It may have run meanwhile, and wait for another answer now. */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (!vcpu_rests(vcpu) || seq != __atomic_load_n(&vcpu->exit.message.seq, __ATOMIC_RELAXED))
+        return -KEEL_EBUSY;
     return space_write(&caller->domain->space, IPA(address), &registers, sizeof(registers));
 }
 
@@ -266,25 +274,36 @@ int64_t call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct k
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
     struct keel_registers registers;
+    bool waits = false;
     int64_t status;
 
     if (!vcpu)
         return -KEEL_EINVAL;
-    if (!(edge->rights & KEEL_RIGHT_REGISTERS) && peer->state != KEEL_DOMAIN_BUILDING)
-        return -KEEL_EBUSY;
-    if (!vcpu_rests(vcpu))
+    if (!may_see_registers(peer, edge))
         return -KEEL_EBUSY;
     status = space_read(&caller->domain->space, IPA(address), &registers, sizeof(registers));
-    if (status == 0)
-        arch_registers_write(vcpu, &registers);
-    return status;
+    if (status < 0)
+        return status;
+    if (!vcpu_change(vcpu, VCPU_OFF, VCPU_STARTING)) {
+        waits = vcpu->user && vcpu_change(vcpu, VCPU_WAITING, VCPU_STARTING);
+        if (!waits)
+            return -KEEL_EBUSY;
+    }
+    arch_registers_write(vcpu, &registers);
+    if (waits) {
+        vcpu->waits = false; /* nothing replaces what was written */
+        __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
+        dispatch_wake(vcpu);
+    } else {
+        __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
+    }
+    return 0;
 }
 
 /* Memory. */
 
 int64_t call_memory_scrub(struct vcpu *caller, uint64_t pa, uint64_t pages)
 {
-    (void)caller;
     return frames_scrub(PADDR(pa), pages);
 }
 
@@ -297,7 +316,6 @@ static bool may_build(const struct vcpu *caller, const struct domain *peer)
 int64_t call_memory_pool(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                          uint64_t pa, uint64_t pages)
 {
-    (void)edge;
     if (!may_build(caller, peer))
         return -KEEL_EBUSY;
     return space_pool_add(&peer->space, PADDR(pa), pages);
@@ -325,7 +343,6 @@ int64_t call_memory_map(struct vcpu *caller, struct domain *peer, const struct k
 int64_t call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                           uint64_t ipa, uint64_t order, uint64_t count)
 {
-    (void)edge;
     if (!may_build(caller, peer))
         return -KEEL_EBUSY;
     if (order > KEEL_BLOCK_ORDER)
@@ -336,7 +353,6 @@ int64_t call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct
 int64_t call_memory_protect(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                             uint64_t ipa, uint64_t order, uint64_t count, uint64_t perm)
 {
-    (void)edge;
     if (!may_build(caller, peer))
         return -KEEL_EBUSY;
     if (order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
@@ -348,7 +364,6 @@ int64_t call_memory_donate(struct vcpu *caller, struct domain *peer, const struc
                            uint64_t from, uint64_t to, uint64_t order, uint64_t count,
                            uint64_t perm)
 {
-    (void)edge;
     if (peer == caller->domain || order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
         return -KEEL_EINVAL;
     if (peer->state != KEEL_DOMAIN_BUILDING)
@@ -412,6 +427,9 @@ static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_
 int64_t call_copy_from(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                        uint64_t list, uint64_t n)
 {
+    /* Stopped, and still on its CPU, which has been kicked: its last instruction is yet to come. */
+    if (!domain_runs(peer) && peer->vcpus && !vcpu_rests(peer->vcpu[0]))
+        return CALL_AGAIN;
     return copy(caller, peer, edge, list, n, false);
 }
 
@@ -426,6 +444,12 @@ int64_t call_copy_to(struct vcpu *caller, struct domain *peer, const struct keel
 static bool window_irqs(const struct keel_edge *edge, uint64_t first, uint64_t count)
 {
     return first >= edge->irq_lo && first <= edge->irq_hi && count - 1 <= edge->irq_hi - first;
+}
+
+/* Who configures has all of them: one service does, and orders its calls (L8). */
+static bool window_all(const struct keel_edge *edge, const struct domain *peer)
+{
+    return window_irqs(edge, 0, VGIC_PRIVATE + peer->params.spis);
 }
 
 /* A machine that lives, or is being built. */
@@ -445,29 +469,27 @@ int64_t call_irq_configure(struct vcpu *caller, struct domain *peer, const struc
     status = space_read(&caller->domain->space, IPA(list), entry, n * sizeof(entry[0]));
     if (status < 0)
         return status;
-    for (uint64_t i = 0; i < n; i++) {
+    if (!window_all(edge, peer))
+        return -KEEL_EACCES;
+    for (uint64_t i = 0; i < n; i++)
         if (!vgic_configure_valid(peer, &entry[i]))
             return -KEEL_EINVAL;
-        if (!window_irqs(edge, entry[i].intid, entry[i].count))
-            return -KEEL_EACCES;
-    }
     return vgic_configure(peer, entry, (uint32_t)n);
 }
 
 int64_t call_irq_controller(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                             uint64_t control)
 {
-    (void)caller;
-    (void)edge;
     if (control & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED) || !has_irqs(peer))
         return -KEEL_EINVAL;
+    if (!window_all(edge, peer))
+        return -KEEL_EACCES;
     return vgic_control(peer, (uint32_t)control);
 }
 
 int64_t call_irq_raise(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                        uint64_t intid, uint64_t level)
 {
-    (void)caller;
     if (level > 1 || !has_irqs(peer) || intid < VGIC_PRIVATE || intid > UINT16_MAX ||
         !vgic_has(peer, 0, (uint32_t)intid, 1))
         return -KEEL_EINVAL;
@@ -521,7 +543,6 @@ int64_t call_edge_set(struct vcpu *caller, struct domain *peer, const struct kee
     struct keel_edge new;
     int64_t status = space_read(&caller->domain->space, IPA(address), &new, sizeof(new));
 
-    (void)edge;
     if (status < 0)
         return status;
     return index < KEEL_EDGES_MAX ? authority_edge_set(peer, (uint32_t)index, &new) : -KEEL_EINVAL;
@@ -535,9 +556,16 @@ int64_t call_edge_read(struct vcpu *caller, uint64_t domain, uint64_t index, uin
                        &domains[domain].authority.edge[index], sizeof(struct keel_edge));
 }
 
+int64_t call_refusals(struct vcpu *caller, uint64_t domain, uint64_t address)
+{
+    if (domain >= KEEL_DOMAINS_MAX)
+        return -KEEL_EINVAL;
+    return space_write(&caller->domain->space, IPA(address), &domains[domain].refusals,
+                       sizeof(struct keel_refusals));
+}
+
 int64_t call_authority_seal(struct vcpu *caller)
 {
-    (void)caller;
     return authority_seal();
 }
 
@@ -572,7 +600,10 @@ int64_t call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
         status = space_write(space, bucket_list, buckets, plan.nbuckets * sizeof(buckets[0]));
     if (status == 0)
         status = space_write(space, slot_list, slots, plan.nslots * sizeof(slots[0]));
-    return status == 0 ? plan_commit(&plan, buckets, slots) : status;
+    cpu_window(); /* looking at the entries and acting on them, each masked alone */
+    return status == 0 ? plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation,
+                                     &plan, buckets, slots)
+                       : status;
 }
 
 #define PLAN_READS_MAX 32
@@ -590,6 +621,8 @@ int64_t call_plan_read(struct vcpu *caller, uint64_t list, uint64_t n, uint64_t 
     for (i = first; i < VCPUS_TOTAL && found < n; i++) {
         const struct vcpu *vcpu = &vcpus[i];
 
+        if (i % 64 == 0)
+            cpu_window();
         if (!vcpu->used || !(vcpu->domain->cpus & cpus))
             continue;
         entry[found++] = (struct keel_plan_vcpu){
@@ -624,13 +657,11 @@ int64_t call_console_write(struct vcpu *caller, uint64_t address, uint64_t bytes
     status = space_read(&caller->domain->space, IPA(address), text, bytes);
     if (status < 0)
         return status;
-    print_text(text, bytes);
-    return 0;
+    return (int64_t)print_text(text, bytes);
 }
 
 int64_t call_system_off(struct vcpu *caller, uint64_t reset)
 {
-    (void)caller;
     if (reset > 1)
         return -KEEL_EINVAL;
     arch_system_off(reset);

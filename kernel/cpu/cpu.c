@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leaving the kernel: see cpu.h. */
+/* What keeps a CPU in the kernel: see cpu.h. */
 #include "cpu/cpu.h"
 
 #include "cpu/dispatch.h"
@@ -45,32 +45,46 @@ void cpu_kick_timer(struct cpu *cpu)
 
 void cpu_arm(struct cpu *cpu)
 {
-    uint64_t deadline = timers_next(cpu);
+    uint64_t deadline = __atomic_load_n(&cpu->timers_due, __ATOMIC_RELAXED);
 
-    if (cpu->current && cpu->slice_end < deadline)
-        deadline = cpu->slice_end;
-    if (cpu->next_refill < deadline)
-        deadline = cpu->next_refill;
-    arch_timer_set(cpu, deadline);
+    /* If a choice is due, the end of the turn may be over, and the choice comes here again. */
+    if (!__atomic_load_n(&cpu->resched, __ATOMIC_RELAXED)) {
+        if (cpu->current && cpu->slice_end < deadline)
+            deadline = cpu->slice_end;
+        if (cpu->next_refill < deadline)
+            deadline = cpu->next_refill;
+    }
+    if (deadline < cpu->armed) {
+        cpu->armed = deadline;
+        arch_timer_set(cpu, deadline);
+    }
 }
 
-struct vcpu *cpu_leave(void)
+void cpu_alarm(struct cpu *cpu)
 {
-    struct cpu *cpu = cpu_this();
+    uint64_t now;
 
-    for (;;) {
-        if (unlikely(__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) || !cpu->current)) {
-            __atomic_store_n(&cpu->grace, __atomic_load_n(&graces, __ATOMIC_ACQUIRE),
-                             __ATOMIC_RELEASE);
-            dispatch(cpu);
-        }
-        if (likely(cpu->current && !__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST)))
-            break;
-        if (!cpu->current)
+    cpu->armed = TIME_NEVER;
+    arch_timer_set(cpu, TIME_NEVER);
+    timers_run(cpu);
+    now = time_now();
+    if (now >= cpu->slice_end || now >= cpu->next_refill)
+        __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+    cpu_arm(cpu);
+}
+
+void cpu_attend(struct cpu *cpu)
+{
+    if (cpu->late) {
+        cpu->late = false;
+        arch_attend(cpu);
+    } else if (!cpu->current || __atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST)) {
+        cpu_window(); /* the step of a call, and the choice of what is next, each masked alone */
+        __atomic_store_n(&cpu->grace, __atomic_load_n(&graces, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+        dispatch(cpu);
+        if (!cpu->current && !__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST))
             arch_idle(cpu);
-    }
-    if (unlikely(__atomic_exchange_n(&cpu->rearm, false, __ATOMIC_SEQ_CST)))
+    } else if (__atomic_exchange_n(&cpu->rearm, false, __ATOMIC_SEQ_CST)) {
         cpu_arm(cpu);
-    arch_enter(cpu, cpu->current);
-    return cpu->current;
+    }
 }

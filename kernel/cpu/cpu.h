@@ -15,6 +15,8 @@
 struct vcpu;
 
 struct slot {
+    struct vcpu **vcpu; /* where its domain keeps who it is in this life */
+    struct bucket *bucket; /* NULL: no limit */
     struct keel_plan_slot entry;
     uint64_t min_run; /* counter ticks */
 };
@@ -22,11 +24,17 @@ struct slot {
 struct cpu {
     struct vcpu *current; /* what runs when the kernel is left; NULL: nothing */
     struct vcpu *owner;   /* on whose time: `current`, or a machine that waits for `current` */
-    struct arch_cpu arch;
+    union {
+        struct {
+            bool resched; /* atomic: choose again before leaving the kernel */
+            bool rearm;   /* atomic: the hardware timer may be set to the wrong time */
+            bool late;    /* arch_attend has something to do */
+        };
+        uint32_t attention; /* atomic: any of these keeps the CPU in the kernel */
+    };
     uint32_t index;
-    bool resched;         /* atomic: choose again before leaving the kernel */
+    struct arch_cpu arch;
     bool online;          /* atomic */
-    bool rearm;           /* atomic: the hardware timer may be set to the wrong time */
     uint64_t grace;       /* atomic: the last grace whose beginning it saw, holding nothing older */
 
     uint64_t since;       /* when owner's turn began or was last accounted */
@@ -36,17 +44,24 @@ struct cpu {
     uint16_t turn_rank;   /* RANK_* or the slot's */
     uint32_t turn_slot;   /* index in slots, or SLOT_NONE */
     uint64_t turn_drawn;  /* ticks taken out of the bucket in advance */
-    uint64_t next_refill; /* earliest refill that could change the choice */
+    uint64_t armed;       /* what the hardware's timer is set to; TIME_NEVER: it is off */
+    uint64_t timers_due;  /* atomic; written under the lock: when the first of `timers` is due */
+    uint64_t next_refill; /* earliest refill, or end of the lease, that could change the choice */
     uint32_t background;  /* vCPU after which the background goes on */
     bool yielded;         /* the turn's owner goes behind its equals */
+    uint16_t shown_rank;  /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
+    uint16_t best_rank;   /* atomic: of the plan's first slot, or RANK_BACKGROUND */
+    bool by_deadline;     /* a slot of the plan has KEEL_SLOT_EDF */
+    uint8_t place[KEEL_DOMAINS_MAX][KEEL_VCPUS_MAX]; /* atomic: of its first in `slot`, or SLOT_NONE */
 
     struct lock lock;     /* what follows */
     struct timer *timers GUARDED_BY(lock);
     uint32_t slots GUARDED_BY(lock);
-    uint32_t epoch GUARDED_BY(lock);
+    uint64_t planner GUARDED_BY(lock);   /* whose plan: domain id << 32 | incarnation */
+    uint32_t epoch GUARDED_BY(lock);     /* as the planner counts */
+    uint64_t committed GUARDED_BY(lock); /* when */
     uint64_t slice GUARDED_BY(lock);     /* ticks */
-    uint64_t lease_end GUARDED_BY(lock); /* or TIME_NEVER */
-    uint64_t lease GUARDED_BY(lock);     /* ticks; 0: for ever */
+    uint64_t lease_end GUARDED_BY(lock);
     struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
     uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
 };
@@ -55,9 +70,9 @@ _Static_assert(sizeof(struct cpu) <= CPU_BYTES, "struct cpu fits its page");
 extern uint32_t cpus_online;
 extern uint64_t cpus_idle; /* atomic bits */
 
-/* The last thing that an exit does: chooses, waits if there is nothing, and makes the CPU ready for
- * what it returns. */
-struct vcpu *cpu_leave(void);
+/* What the way out of the kernel (leave, in entry.S) does as long as there is nobody to run or
+ * something in `attention`: chooses, waits, sets the timer. Behind it is arch_enter. */
+void cpu_attend(struct cpu *cpu);
 
 /* Makes a CPU choose again: now if it is this one, else by an IPI. */
 void cpu_kick(uint32_t cpu);
@@ -69,14 +84,20 @@ bool cpus_grace_over(uint64_t grace);
 
 /* A timer in the list of this or any CPU; the deadline is counter ticks. One setter at a time. */
 void timer_set(struct timer *timer, uint32_t cpu, uint64_t deadline);
-void timer_cancel(struct timer *timer);
-/* Runs what is due on this CPU. */
+void timer_cancel_queued(struct timer *timer);
+static inline void timer_cancel(struct timer *timer)
+{
+    if (unlikely(__atomic_load_n(&timer->queued, __ATOMIC_ACQUIRE)))
+        timer_cancel_queued(timer);
+}
+/* Runs what is due on this CPU, some of it if it is much; cpu_arm after it interrupts for the rest. */
 void timers_run(struct cpu *cpu);
-/* The earliest deadline, or TIME_NEVER. */
-uint64_t timers_next(struct cpu *cpu);
 /* The CPU's first deadline has changed: its hardware is set anew. */
 void cpu_kick_timer(struct cpu *cpu);
-/* Sets the hardware for whatever comes next: a deadline, the end of the turn, a refill. */
+/* Sets the hardware for whatever comes next: a deadline, the end of the turn, a refill. What it is
+ * set to may be earlier: most turns end before their time, and then it need not be moved. */
 void cpu_arm(struct cpu *cpu);
+/* The hardware says that its time has come. */
+void cpu_alarm(struct cpu *cpu);
 
 #endif

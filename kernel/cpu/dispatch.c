@@ -10,6 +10,8 @@ static struct bucket buckets[KEEL_BUCKETS_MAX];
 uint64_t cpus_idle;
 uint64_t dispatch_reserves;
 
+#define LOOKS_MAX 8
+
 /* One way for this CPU to go on. */
 struct choice {
     struct vcpu *run;   /* NULL: nothing */
@@ -25,16 +27,54 @@ void dispatch_ready(const struct vcpu *vcpu)
     __atomic_fetch_or(&ready[vcpu->id / 64], 1ul << (vcpu->id % 64), __ATOMIC_SEQ_CST);
 }
 
-static void ready_clear(const struct vcpu *vcpu)
+void dispatch_init(struct cpu *cpu)
+{
+    cpu->armed = cpu->timers_due = TIME_NEVER;
+    cpu->lease_end = cpu->slice_end = cpu->next_refill = TIME_NEVER;
+    cpu->turn_slot = SLOT_NONE;
+    cpu->shown_rank = RANK_NONE;
+    cpu->best_rank = RANK_BACKGROUND;
+    memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
+    cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
+}
+
+void dispatch_unready(const struct vcpu *vcpu)
 {
     __atomic_fetch_and(&ready[vcpu->id / 64], ~(1ul << (vcpu->id % 64)), __ATOMIC_RELAXED);
 }
 
-static bool may_run(const struct cpu *cpu, const struct vcpu *vcpu)
+bool dispatch_may_run(const struct cpu *cpu, const struct vcpu *vcpu)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_ACQUIRE);
 
     return (vcpu->domain->cpus >> cpu->index & 1) && (loaded == CPU_NONE || loaded == cpu->index);
+}
+
+/* Whether anybody may be READY for this CPU, on which nothing runs. only: who, if it is only one, and a
+ * machine's: it runs on its own time, and has nobody to be compared with. */
+static bool ready_any(const struct cpu *cpu, struct vcpu **only)
+{
+    uint64_t any = 0;
+    struct vcpu *vcpu;
+    uint32_t base = 0;
+
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++) {
+        uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_RELAXED);
+
+        if (!bits)
+            continue;
+        if (any)
+            return true;
+        any = bits;
+        base = i * 64;
+    }
+    if (!any || any & (any - 1))
+        return any;
+    vcpu = &vcpus[base + (uint32_t)__builtin_ctzl(any)];
+    *only = vcpu->user ? NULL : vcpu;
+    return __atomic_load_n(&vcpu->state, __ATOMIC_RELAXED) == VCPU_READY &&
+           dispatch_may_run(cpu, vcpu);
 }
 
 /* Whom the owner's time can run on this CPU: itself, or (D2) the service that it waits for, and whom
@@ -50,9 +90,9 @@ static struct vcpu *help(const struct cpu *cpu, struct vcpu *owner)
             return vcpu;
         switch (__atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE)) {
         case VCPU_READY:
-            return may_run(cpu, vcpu) ? vcpu : NULL;
+            return dispatch_may_run(cpu, vcpu) ? vcpu : NULL;
         case VCPU_BLOCKED:
-            vcpu = domains[vcpu->exit.service].vcpu[0];
+            vcpu = vcpu->exit.service->vcpu[0];
             break;
         default:
             return NULL;
@@ -61,21 +101,26 @@ static struct vcpu *help(const struct cpu *cpu, struct vcpu *owner)
     return NULL;
 }
 
+/* Most that are in a plan do, and cost no more than this look. */
+static inline bool sleeps(const struct vcpu *owner)
+{
+    return !owner || (1u << VCPU_WAITING | 1u << VCPU_OFF) >>
+                             __atomic_load_n(&owner->state, __ATOMIC_RELAXED) &
+                         1;
+}
+
 bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu)
 {
-    uint8_t expected = VCPU_READY;
-
-    if (!__atomic_compare_exchange_n(&vcpu->state, &expected, VCPU_RUNNING, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_RELAXED))
+    if (!vcpu_change(vcpu, VCPU_READY, VCPU_RUNNING))
         return false;
     /* Now that it can't move: it may have left its registers elsewhere since the caller looked. */
-    if (unlikely(!may_run(cpu, vcpu))) {
+    if (unlikely(!dispatch_may_run(cpu, vcpu))) {
         __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
         dispatch_wake(vcpu);
         return false;
     }
-    ready_clear(vcpu);
-    return vcpu_claimed(cpu, vcpu);
+    dispatch_unready(vcpu);
+    return vcpu_claimed(cpu, vcpu, 0);
 }
 
 /* The current turn may go on: it has time left and has not given it up. */
@@ -91,7 +136,6 @@ static bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t
     uint64_t next;
     uint64_t left;
 
-    *deadline = TIME_NEVER;
     if (!bucket)
         return true;
     left = bucket_left(bucket, now, &next, deadline);
@@ -102,88 +146,113 @@ static bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t
     return false;
 }
 
-static void choose_reserve(struct cpu *cpu, uint64_t now, struct choice *best)
+/* After each LOOKS_MAX that were looked at, others get the lock, and interrupts come in. */
+static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
 {
+    if (likely(++*looks % LOOKS_MAX))
+        return;
+    lock_release(&cpu->lock);
+    cpu_window();
+    lock_take(&cpu->lock);
+}
+
+/* `lasting`: the owner of a turn that may go on, or NULL. */
+static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
+                           struct choice *best) REQUIRES(cpu->lock)
+{
+    uint32_t looks = 0;
+
     for (uint64_t left = __atomic_load_n(&dispatch_reserves, __ATOMIC_RELAXED); left;
          left &= left - 1) {
         struct domain *domain = &domains[__builtin_ctzl(left)];
+        struct vcpu *owner = domain->vcpu[0];
         struct vcpu *run;
         uint64_t deadline;
 
-        if (!domain->reserve.period || !domain->vcpu[0] || !(run = help(cpu, domain->vcpu[0])))
+        if (likely(sleeps(owner)))
             continue;
-        bool mine = cpu->turn_rank == RANK_RESERVE && cpu->owner == domain->vcpu[0] &&
-                    turn_lasts(cpu, now);
+        breathe(cpu, &looks);
+        if (!domain->reserve.period || !(run = help(cpu, owner)))
+            continue;
+        bool mine = cpu->turn_rank == RANK_RESERVE && owner == lasting;
 
         if (!has_time(cpu, &domain->reserve, mine, now, &deadline))
             continue;
         if (!best->run || mine)
-            *best = (struct choice){run, domain->vcpu[0], &domain->reserve, RANK_RESERVE,
-                                    SLOT_NONE, TIME_NEVER};
+            *best = (struct choice){run, owner, &domain->reserve, RANK_RESERVE, SLOT_NONE,
+                                    TIME_NEVER};
     }
 }
 
-static struct vcpu *slot_vcpu(const struct slot *slot)
+/* The first slot from i on whose owner does not sleep. */
+static uint32_t awake(const struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
 {
-    return domains[slot->entry.domain].vcpu[slot->entry.vcpu];
+    while (i < cpu->slots && sleeps(*cpu->slot[i].vcpu))
+        i++;
+    return i;
 }
 
-static void choose_plan(struct cpu *cpu, uint64_t now, struct choice *best) REQUIRES(cpu->lock)
+static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
+                        struct choice *best) REQUIRES(cpu->lock)
 {
-    for (uint32_t i = 0; i < cpu->slots; i++) {
+    uint32_t looks = 0;
+
+    for (uint32_t i = awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
         const struct slot *slot = &cpu->slot[i];
-        struct vcpu *owner = slot_vcpu(slot);
+        struct vcpu *owner = *slot->vcpu;
         uint32_t rank = RANK_PLAN + slot->entry.rank;
-        bool mine = i == cpu->turn_slot && owner == cpu->owner && turn_lasts(cpu, now);
-        struct bucket *bucket = NULL;
+        uint64_t deadline = TIME_NEVER;
         struct vcpu *run;
-        uint64_t deadline;
 
         if (best->run && rank > best->rank)
             break;
-        if (!owner || !(run = help(cpu, owner)))
+        breathe(cpu, &looks);
+        if (!(run = help(cpu, owner)))
             continue;
-        if (slot->entry.bucket != KEEL_BUCKET_NONE)
-            bucket = &buckets[slot->entry.bucket];
-        if (!has_time(cpu, bucket, mine, now, &deadline))
+        bool mine = i == cpu->turn_slot && owner == lasting;
+
+        if (!has_time(cpu, slot->bucket, mine, now, &deadline))
             continue;
         if (!(slot->entry.flags & KEEL_SLOT_EDF))
             deadline = TIME_NEVER;
         if (!best->run || deadline < best->deadline || (mine && deadline == best->deadline))
-            *best = (struct choice){run, owner, bucket, rank, i, deadline};
+            *best = (struct choice){run, owner, slot->bucket, rank, i, deadline};
     }
 }
 
 /* A turn has its slot's min_run before a better slot that woke up takes its place. */
-static void choose_minimum(struct cpu *cpu, uint64_t now, struct choice *best) REQUIRES(cpu->lock)
+static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting,
+                           struct choice *best) REQUIRES(cpu->lock)
 {
     uint32_t i = cpu->turn_slot;
-    uint64_t end = i < cpu->slots ? cpu->turn_start + cpu->slot[i].min_run : 0;
     struct vcpu *run;
+    uint64_t end;
 
-    if (now >= end || best->rank >= cpu->turn_rank || !turn_lasts(cpu, now) ||
-        slot_vcpu(&cpu->slot[i]) != cpu->owner || !(run = help(cpu, cpu->owner)))
+    if (!lasting || best->rank >= cpu->turn_rank || i >= cpu->slots)
+        return;
+    end = cpu->turn_start + cpu->slot[i].min_run;
+    if (now >= end || *cpu->slot[i].vcpu != lasting || !(run = help(cpu, lasting)))
         return;
     if (end < cpu->next_refill)
         cpu->next_refill = end;
-    *best = (struct choice){run, cpu->owner, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER};
+    *best = (struct choice){run, lasting, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER};
 }
 
 /* In rotation, whatever is ready and not limited hard. */
-static void choose_background(struct cpu *cpu, uint64_t now, struct choice *best)
-    REQUIRES(cpu->lock)
+static __attribute__((noinline)) void choose_background(struct cpu *cpu, struct vcpu *lasting,
+                                                        struct choice *best) REQUIRES(cpu->lock)
 {
     struct vcpu *run;
+    uint32_t looks = 0;
 
-    if (cpu->turn_rank == RANK_BACKGROUND && turn_lasts(cpu, now) &&
-        (run = help(cpu, cpu->owner))) {
-        *best = (struct choice){run, cpu->owner, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER};
+    if (cpu->turn_rank == RANK_BACKGROUND && lasting && (run = help(cpu, lasting))) {
+        *best = (struct choice){run, lasting, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER};
         return;
     }
     for (uint32_t step = 0; step <= VCPUS_TOTAL / 64; step++) {
         uint32_t first = cpu->background + 1;
         uint32_t word = (first / 64 + step) % (VCPUS_TOTAL / 64);
-        uint64_t bits = __atomic_load_n(&ready[word], __ATOMIC_SEQ_CST);
+        uint64_t bits = __atomic_load_n(&ready[word], __ATOMIC_RELAXED);
 
         if (cpu->current && cpu->current->id / 64 == word)
             bits |= 1ul << (cpu->current->id % 64);
@@ -192,6 +261,7 @@ static void choose_background(struct cpu *cpu, uint64_t now, struct choice *best
         for (; bits; bits &= bits - 1) {
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
 
+            breathe(cpu, &looks);
             if (!vcpu->domain || (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) ||
                 help(cpu, vcpu) != vcpu)
                 continue;
@@ -199,6 +269,13 @@ static void choose_background(struct cpu *cpu, uint64_t now, struct choice *best
             return;
         }
     }
+}
+
+static void place(struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
+{
+    const struct keel_plan_slot *entry = &cpu->slot[i].entry;
+
+    __atomic_store_n(&cpu->place[entry->domain][entry->vcpu], (uint8_t)i, __ATOMIC_RELAXED);
 }
 
 /* A turn that used up its slice, or yielded, goes behind its equals. */
@@ -210,37 +287,63 @@ static void rotate(struct cpu *cpu) REQUIRES(cpu->lock)
         return;
     struct slot moved = cpu->slot[i];
 
-    for (; i + 1 < cpu->slots && cpu->slot[i + 1].entry.rank == moved.entry.rank; i++)
+    for (; i + 1 < cpu->slots && cpu->slot[i + 1].entry.rank == moved.entry.rank; i++) {
         cpu->slot[i] = cpu->slot[i + 1];
+        place(cpu, i);
+    }
     cpu->slot[i] = moved;
+    place(cpu, i);
     cpu->turn_slot = SLOT_NONE;
 }
 
-static struct choice choose(struct cpu *cpu, uint64_t now)
+/* The plan's limits end with it. */
+static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
 {
-    struct choice best = {0};
+    cpu->slots = 0;
+    cpu->lease_end = TIME_NEVER;
+    cpu->best_rank = RANK_BACKGROUND;
+    cpu->by_deadline = false;
+    memset(cpu->hard, 0, sizeof(cpu->hard));
+    memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
+}
 
-    cpu->next_refill = TIME_NEVER;
+/* `only`: the one that is ready while nothing runs, or NULL. */
+static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
+{
+    struct vcpu *lasting = turn_lasts(cpu, now) ? cpu->owner : NULL;
+    uint64_t committed, deadline;
+
     lock_take(&cpu->lock);
-    if (now >= cpu->lease_end && cpu->slots) {
-        cpu->slots = 0;
-        memset(cpu->hard, 0, sizeof(cpu->hard)); /* the plan's limits end with it */
-    }
-    if (cpu->owner && !turn_lasts(cpu, now)) {
-        if (cpu->turn_rank == RANK_BACKGROUND)
-            cpu->background = cpu->owner->id;
-        rotate(cpu);
-    }
-    choose_reserve(cpu, now, &best);
-    if (!best.run) {
-        choose_plan(cpu, now, &best);
-        if (best.run)
-            choose_minimum(cpu, now, &best);
-    }
-    if (!best.run)
-        choose_background(cpu, now, &best);
+    do {
+        *best = (struct choice){0};
+        committed = cpu->committed;
+        if (unlikely(now >= cpu->lease_end))
+            plan_forget(cpu);
+        cpu->next_refill = cpu->lease_end;
+        if (unlikely(cpu->owner && !lasting)) {
+            if (cpu->turn_rank == RANK_BACKGROUND)
+                cpu->background = cpu->owner->id;
+            rotate(cpu);
+        }
+        uint32_t i = only ? cpu->place[only->domain->id][only->index] : SLOT_NONE;
+        const struct slot *slot = &cpu->slot[i];
+
+        if (i < cpu->slots && !only->domain->reserve.period &&
+            has_time(cpu, slot->bucket, false, now, &deadline)) {
+            *best = (struct choice){only, only, slot->bucket, RANK_PLAN + slot->entry.rank, i,
+                                    TIME_NEVER};
+            break;
+        }
+        choose_reserve(cpu, now, lasting, best);
+        if (best->run)
+            continue;
+        choose_plan(cpu, now, lasting, best);
+        if (best->run)
+            choose_minimum(cpu, now, lasting, best);
+        else
+            choose_background(cpu, lasting, best);
+    } while (unlikely(cpu->committed != committed)); /* the plan was replaced meanwhile */
     lock_release(&cpu->lock);
-    return best;
 }
 
 void dispatch_account(struct cpu *cpu)
@@ -252,9 +355,9 @@ void dispatch_account(struct cpu *cpu)
     cpu->since = now;
 }
 
+/* As of the last accounting. */
 static void turn_end(struct cpu *cpu)
 {
-    dispatch_account(cpu);
     if (cpu->turn_bucket)
         bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
     cpu->turn_bucket = NULL;
@@ -315,19 +418,27 @@ static void release_loaded(struct cpu *cpu)
 
 void dispatch(struct cpu *cpu)
 {
-    struct choice choice;
     uint64_t idle = 1ul << cpu->index;
+    bool announced = __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & idle;
+    struct choice choice = {0};
+    struct vcpu *only = NULL;
 
+    __atomic_store_n(&cpu->shown_rank, RANK_NONE, __ATOMIC_RELAXED);
+    dispatch_account(cpu);
     for (;;) {
-        __atomic_store_n(&cpu->resched, false, __ATOMIC_SEQ_CST);
-        dispatch_account(cpu);
-        choice = choose(cpu, cpu->since);
-        if (choice.run || (__atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & idle))
+        /* From here on, whoever makes somebody READY sees that this CPU chooses, or is seen. */
+        __atomic_store_n(&cpu->resched, false, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        cpu->next_refill = TIME_NEVER;
+        if (cpu->current || ready_any(cpu, &only))
+            choose(cpu, cpu->since, only, &choice);
+        if (choice.run || announced)
             break;
         /* Announce it first, then look once more: a wake-up sees either. */
-        __atomic_fetch_or(&cpus_idle, idle, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&cpus_idle, idle, __ATOMIC_RELAXED);
+        announced = true;
     }
-    if (choice.run)
+    if (choice.run && announced)
         __atomic_fetch_and(&cpus_idle, ~idle, __ATOMIC_RELAXED);
 
     if (choice.run && choice.run != cpu->current && !dispatch_claim(cpu, choice.run)) {
@@ -344,29 +455,46 @@ void dispatch(struct cpu *cpu)
     cpu->current = choice.run;
     if (!same && choice.run)
         turn_begin(cpu, &choice);
+    if (choice.run)
+        __atomic_store_n(&cpu->shown_rank, (uint16_t)choice.rank, __ATOMIC_RELEASE);
     release_loaded(cpu);
     cpu_arm(cpu);
+}
+
+/* Whether the vCPU, READY now, takes the place of what a CPU runs. That shows its rank after it has
+ * looked who is READY, and none while it looks: either it has seen this one, or this one is told. What a
+ * service runs as may be the rank of the best of those who wait for it. A plan that is replaced meanwhile is
+ * no harm: the CPU is told of that, too. */
+static bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSIS
+{
+    uint16_t shown = __atomic_load_n(&cpu->shown_rank, __ATOMIC_SEQ_CST);
+    uint32_t i = __atomic_load_n(&cpu->place[vcpu->domain->id][vcpu->index], __ATOMIC_RELAXED);
+    uint16_t best = __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED);
+
+    if (vcpu->domain->reserve.period || cpu->by_deadline)
+        return true;
+    if (!vcpu->user)
+        best = i < SLOT_NONE ? (uint16_t)(RANK_PLAN + cpu->slot[i].entry.rank) : RANK_BACKGROUND;
+    return best < shown;
 }
 
 void dispatch_wake(struct vcpu *vcpu)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
+    uint64_t cpus = vcpu->domain->cpus;
+    uint32_t target = vcpu->cpu;
     uint64_t idle;
 
     dispatch_ready(vcpu);
-    if (loaded != CPU_NONE) {
-        cpu_kick(loaded);
-        return;
-    }
-    idle = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & vcpu->domain->cpus;
-    if (idle >> vcpu->cpu & 1)
-        cpu_kick(vcpu->cpu);
-    else if (idle)
-        cpu_kick((uint32_t)__builtin_ctzl(idle));
-    else if (vcpu->domain->cpus >> vcpu->cpu & 1)
-        cpu_kick(vcpu->cpu);
-    else
-        cpu_kick((uint32_t)__builtin_ctzl(vcpu->domain->cpus));
+    idle = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & cpus;
+    if (loaded != CPU_NONE)
+        target = loaded; /* which lets go of it, if it is to run elsewhere */
+    else if (idle && !(idle >> target & 1))
+        target = (uint32_t)__builtin_ctzl(idle);
+    else if (!(cpus >> target & 1))
+        target = (uint32_t)__builtin_ctzl(cpus);
+    if (idle || wins(cpu_at(target), vcpu))
+        cpu_kick(target);
 }
 
 void dispatch_yield(struct cpu *cpu)
@@ -399,6 +527,7 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
     uint8_t rank = 0;
 
     if (plan->cpu >= cpus_online || plan->flags || plan->nslots > KEEL_SLOTS_MAX ||
+        plan->lease > LEASE_MAX_NS ||
         (plan->slice && plan->slice < SLICE_MIN_NS))
         return -KEEL_EINVAL;
     if (!(cpus >> plan->cpu & 1))
@@ -415,35 +544,48 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
 
 static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIRES(cpu->lock)
 {
-    cpu->slot[cpu->slots++] =
-        (struct slot){.entry = *entry, .min_run = time_from_ns(entry->min_run)};
+    bool limited = entry->bucket != KEEL_BUCKET_NONE;
+
+    cpu->slot[cpu->slots++] = (struct slot){.vcpu = &domains[entry->domain].vcpu[entry->vcpu],
+                                            .bucket = limited ? &buckets[entry->bucket] : NULL,
+                                            .entry = *entry,
+                                            .min_run = time_from_ns(entry->min_run)};
+    if (cpu->place[entry->domain][entry->vcpu] == SLOT_NONE)
+        place(cpu, cpu->slots - 1);
+    if (entry->flags & KEEL_SLOT_EDF)
+        cpu->by_deadline = true;
+    if (cpu->slots == 1)
+        cpu->best_rank = (uint16_t)(RANK_PLAN + entry->rank);
     if (entry->flags & KEEL_SLOT_HARD)
         cpu->hard[entry->domain] |= (uint16_t)(1u << entry->vcpu);
 }
 
-int64_t plan_commit(const struct keel_plan *plan, const struct keel_plan_bucket *list,
-                    const struct keel_plan_slot *slots)
+int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
+                    const struct keel_plan_bucket *list, const struct keel_plan_slot *slots)
 {
     struct cpu *cpu = cpu_at(plan->cpu);
     uint64_t now = time_now();
-    uint64_t lease = time_from_ns(plan->lease);
+    bool stale, early;
 
     lock_take(&cpu->lock);
-    if (plan->epoch < cpu->epoch) {
+    stale = cpu->planner == planner && plan->epoch < cpu->epoch;
+    early = cpu->committed && now < cpu->committed + time_from_ns(COMMIT_MIN_NS);
+    if (stale || early) {
         lock_release(&cpu->lock);
-        return -KEEL_ESTALE;
+        return stale ? -KEEL_ESTALE : -KEEL_EAGAIN;
     }
     for (uint32_t i = 0; i < plan->nbuckets; i++)
         if (list[i].status == 0)
             bucket_set(&buckets[list[i].index], time_from_ns(list[i].budget),
                        time_from_ns(list[i].period),
                        time_from_ns(list[i].deadline ? list[i].deadline : list[i].period), now);
+    cpu->planner = planner;
     cpu->epoch = plan->epoch;
+    cpu->committed = now;
     cpu->slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
-    cpu->lease_end = plan->lease && lease < TIME_NEVER - now ? now + lease : TIME_NEVER;
-    cpu->slots = 0;
+    plan_forget(cpu);
+    cpu->lease_end = now + time_from_ns(plan->lease ? plan->lease : LEASE_DEFAULT_NS);
     cpu->turn_slot = SLOT_NONE;
-    memset(cpu->hard, 0, sizeof(cpu->hard));
     for (uint32_t i = 0; i < plan->nslots; i++)
         if (slots[i].status == 0)
             slot_add(cpu, &slots[i]);

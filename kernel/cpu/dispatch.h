@@ -16,10 +16,17 @@
 #define RANK_RESERVE 0u
 #define RANK_PLAN 1u         /* + the slot's rank */
 #define RANK_BACKGROUND 0x200u
+#define RANK_NONE 0xffffu /* nothing runs, or it is being chosen */
 #define SLICE_DEFAULT_NS 5000000u
 #define SLICE_MIN_NS 100000u /* shorter ones would leave a CPU no time but the kernel's */
+#define COMMIT_MIN_NS 100000u /* between two commits: likewise */
+#define LEASE_DEFAULT_NS 1000000000u
+#define LEASE_MAX_NS 10000000000u /* a policy that died, or went mad, is followed no longer */
 
 extern uint64_t dispatch_reserves; /* atomic; bit n: domain n may have a reserve */
+
+/* A CPU that has no plan and runs nothing. */
+void dispatch_init(struct cpu *cpu);
 
 /* Chooses what this CPU runs (cpu->current, NULL: nothing) and on whose time. */
 void dispatch(struct cpu *cpu);
@@ -29,12 +36,17 @@ void dispatch_wake(struct vcpu *vcpu);
 
 /* The vCPU is READY, and whoever says so takes care that a CPU chooses: no kick. */
 void dispatch_ready(const struct vcpu *vcpu);
+/* It is not any more, and was not claimed. */
+void dispatch_unready(const struct vcpu *vcpu);
 
 /* Books the time since the last call to the turn's owner and bucket. */
 void dispatch_account(struct cpu *cpu);
 
 /* The current turn's owner goes behind its equals. */
 void dispatch_yield(struct cpu *cpu);
+
+/* Whether this CPU may claim it: it is one of its domain's, and no other has its registers. */
+bool dispatch_may_run(const struct cpu *cpu, const struct vcpu *vcpu);
 
 /* READY -> RUNNING on this CPU, unless somebody else was quicker or it may not run here. */
 bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu);
@@ -44,8 +56,10 @@ bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu);
 must_check int64_t plan_check(uint64_t cpus, const struct keel_plan *plan,
                               struct keel_plan_bucket *buckets, struct keel_plan_slot *slots);
 
-/* Replaces the CPU's plan by a checked one. -ESTALE: a later epoch was there; nothing changes. */
-must_check int64_t plan_commit(const struct keel_plan *plan, const struct keel_plan_bucket *buckets,
+/* Replaces the CPU's plan by a checked one, of a life of a domain (id << 32 | incarnation). -ESTALE:
+ * it has committed a later epoch; -EAGAIN: the last commit was only just now. Nothing changes then. */
+must_check int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
+                               const struct keel_plan_bucket *buckets,
                                const struct keel_plan_slot *slots);
 
 #endif

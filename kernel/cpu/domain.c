@@ -33,7 +33,7 @@ static bool vcpus_allot(struct domain *domain, uint32_t count)
 {
     uint32_t found = 0;
 
-    lock_take(&vcpus_lock);
+    lock_take_outer(&vcpus_lock);
     for (uint32_t i = 0; i < VCPUS_TOTAL && found < count; i++)
         if (!vcpus[i].used)
             domain->vcpu[found++] = &vcpus[i];
@@ -45,6 +45,7 @@ static bool vcpus_allot(struct domain *domain, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         struct vcpu *vcpu = domain->vcpu[i];
 
+        cpu_window();
         vcpu->used = true;
         vcpu->id = (uint16_t)(vcpu - vcpus);
         vcpu->domain = domain;
@@ -64,11 +65,17 @@ int64_t domain_create(struct domain *domain, const struct keel_domain_params *pa
 
     if (status < 0)
         return status;
-    lock_take(&domain->lock);
+    lock_take_outer(&domain->lock);
     if (domain_exists(domain)) {
         lock_release(&domain->lock);
         return -KEEL_EBUSY;
     }
+    /* The seal is for them, too. */
+    if (authority_is_sealed() && memcmp(&domain->params, params, sizeof(*params)) != 0) {
+        lock_release(&domain->lock);
+        return -KEEL_EACCES;
+    }
+    domain->params = *params;
     domain->kind = (uint8_t)params->kind;
     domain->flags = (uint8_t)params->flags;
     domain->cpus = params->cpus;
@@ -77,14 +84,16 @@ int64_t domain_create(struct domain *domain, const struct keel_domain_params *pa
         return -KEEL_ENOMEM;
     }
     domain->vcpus = (uint8_t)params->vcpus;
-    memcpy(domain->name, params->name, sizeof(domain->name));
     domain->stop_reason = KEEL_STOP_NONE;
+    domain->refusals_before = domain->refusals.total;
     memset(domain->stop_detail, 0, sizeof(domain->stop_detail));
     domain->incarnation++;
     space_init(&domain->space, domain->id, domain->kind == KEEL_DOMAIN_MACHINE);
     arch_domain_init(domain, params->spis);
-    for (uint32_t i = 0; i < domain->vcpus; i++)
+    for (uint32_t i = 0; i < domain->vcpus; i++) {
+        cpu_window();
         arch_vcpu_init(domain->vcpu[i]);
+    }
     if (params->reserve_period) {
         __atomic_fetch_or(&dispatch_reserves, 1ul << domain->id, __ATOMIC_RELAXED);
         bucket_set(&domain->reserve, time_from_ns(params->reserve_budget),
@@ -101,13 +110,33 @@ int64_t domain_seal(struct domain *domain)
 {
     int64_t status = -KEEL_EBUSY;
 
-    lock_take(&domain->lock);
+    lock_take_outer(&domain->lock);
     if (domain->state == KEEL_DOMAIN_BUILDING) {
         __atomic_store_n(&domain->state, KEEL_DOMAIN_SEALED, __ATOMIC_RELEASE);
         status = 0;
     }
     lock_release(&domain->lock);
     return status;
+}
+
+void domain_refused(struct domain *domain, uint32_t call, const uint64_t args[2])
+{
+    const uint64_t detail[4] = {call, args[0], args[1]};
+    struct keel_refusals *refusals = &domain->refusals;
+    uint64_t in_life;
+
+    lock_take_outer(&domain->lock);
+    refusals->last[refusals->total++ % KEEL_REFUSALS_KEPT] = (struct keel_refusal){
+        .when = time_now(),
+        .call = call,
+        .incarnation = domain->incarnation,
+        .args = {args[0], args[1]},
+    };
+    refusals->of_call[call]++;
+    in_life = refusals->total - domain->refusals_before;
+    lock_release(&domain->lock);
+    if (domain->params.refusals_max && in_life > domain->params.refusals_max)
+        domain_stop(domain, KEEL_STOP_REFUSED, detail);
 }
 
 void domain_life(struct domain *domain, uint32_t edge, struct keel_life *life)
@@ -124,7 +153,8 @@ void domain_life(struct domain *domain, uint32_t edge, struct keel_life *life)
             life->run_time += domain->vcpu[i]->run_time;
 }
 
-/* Tells whoever holds WATCH. What does not fit a ring is told as a loss: domain_info has it all. */
+/* Tells whoever holds WATCH. What does not fit a ring is told as a loss: domain_info has it all. No
+ * lock is held. */
 static void tell(struct domain *domain)
 {
     for (uint64_t left = domain->authority.watchers; left; left &= left - 1) {
@@ -132,6 +162,7 @@ static void tell(struct domain *domain)
         struct keel_life life;
         uint32_t edge;
 
+        cpu_window();
         if (!domain_runs(watcher))
             continue;
         for (edge = 0; edge < KEEL_EDGES_MAX; edge++)
@@ -148,20 +179,19 @@ static void tell(struct domain *domain)
 
 int64_t domain_run(struct domain *domain)
 {
-    uint8_t off = VCPU_OFF;
-
-    lock_take(&domain->lock);
+    lock_take_outer(&domain->lock);
     if (domain->state != KEEL_DOMAIN_SEALED ||
-        (domain->kind == KEEL_DOMAIN_MACHINE && !__atomic_load_n(&authority_sealed, __ATOMIC_ACQUIRE))) {
+        (domain->kind == KEEL_DOMAIN_MACHINE && !authority_is_sealed())) {
         lock_release(&domain->lock);
         return -KEEL_EBUSY;
     }
+    for (uint32_t i = 0; i < domain->vcpus; i++)
+        domain->vcpu[i]->devices = domain->authority.self & KEEL_RIGHT_DEVICE;
     __atomic_store_n(&domain->state, KEEL_DOMAIN_RUNNING, __ATOMIC_RELEASE);
     lock_release(&domain->lock);
     irqs_start(domain);
     /* Who may start its vCPUs may have been quicker. */
-    if (__atomic_compare_exchange_n(&domain->vcpu[0]->state, &off, VCPU_READY, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+    if (vcpu_change(domain->vcpu[0], VCPU_OFF, VCPU_READY))
         dispatch_wake(domain->vcpu[0]);
     tell(domain);
     return 0;
@@ -169,7 +199,7 @@ int64_t domain_run(struct domain *domain)
 
 bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4])
 {
-    lock_take(&domain->lock);
+    lock_take_outer(&domain->lock);
     if (domain->state != KEEL_DOMAIN_RUNNING) {
         lock_release(&domain->lock);
         return false;
@@ -178,6 +208,9 @@ bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4
     memcpy(domain->stop_detail, detail, sizeof(domain->stop_detail));
     __atomic_store_n(&domain->state, KEEL_DOMAIN_STOPPED, __ATOMIC_SEQ_CST);
     lock_release(&domain->lock);
+    if (domain->id == KEEL_DOMAIN_BUILDER) /* nobody is left to say so */
+        print("kernel: builder stopped: reason %u, pc or status %lx, esr %lx\n", reason, detail[0],
+              detail[1]);
     irqs_stop(domain);
     for (uint32_t i = 0; i < domain->vcpus; i++)
         if (__atomic_load_n(&domain->vcpu[i]->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING)
@@ -199,7 +232,10 @@ static bool vcpu_idle(struct vcpu *vcpu)
         cpu_kick(vcpu->cpu);
         return false;
     }
+    if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_STARTING)
+        return false;
     __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
+    dispatch_unready(vcpu);
     timer_cancel(&vcpu->timer);
     return true;
 }
@@ -208,7 +244,7 @@ int64_t domain_destroy(struct domain *domain)
 {
     int64_t status;
 
-    lock_take(&domain->lock);
+    lock_take_outer(&domain->lock);
     if (domain->state == KEEL_DOMAIN_RUNNING || !domain_exists(domain)) {
         lock_release(&domain->lock);
         return domain_exists(domain) ? -KEEL_EBUSY : 0;
@@ -220,6 +256,7 @@ int64_t domain_destroy(struct domain *domain)
             status = -KEEL_EAGAIN;
     if (status == 0)
         status = argo_teardown(domain);
+    cpu_window(); /* a step of each, masked alone */
     if (status == 0)
         status = space_teardown(&domain->space);
     if (status == 0 && domain->vcpus) {
@@ -229,7 +266,7 @@ int64_t domain_destroy(struct domain *domain)
     if (status == 0 && !cpus_grace_over(domain->grace))
         status = -KEEL_EAGAIN;
     if (status == 0) {
-        lock_take(&vcpus_lock);
+        lock_take_outer(&vcpus_lock);
         for (uint32_t i = 0; i < KEEL_VCPUS_MAX && domain->vcpu[i]; i++)
             domain->vcpu[i]->used = false;
         memset(domain->vcpu, 0, sizeof(domain->vcpu));

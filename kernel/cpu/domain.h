@@ -13,6 +13,7 @@
 #include "memory/space.h"
 #include <keel/domain.h>
 #include <keel/event.h>
+#include <keel/refusals.h>
 
 struct vcpu;
 
@@ -30,7 +31,7 @@ struct domain {
     uint64_t cpus;               /* physical CPUs that its vCPUs may run on */
     struct vcpu *vcpu[KEEL_VCPUS_MAX]; /* stay until the grace at the end is over */
     uint64_t grace;              /* destroying: when nobody finds its vCPUs any more */
-    char name[16];
+    struct keel_domain_params params; /* of the last life that began before the seal */
 
     struct authority authority;  /* its edges, and what others may do to it */
     struct space space;
@@ -38,6 +39,9 @@ struct domain {
     struct arch_domain arch;     /* AArch64: its virtual interrupts */
 
     struct bucket reserve;       /* time ahead of every plan; period 0: none */
+
+    struct keel_refusals refusals; /* written under the lock */
+    uint64_t refusals_before;    /* this life */
 
     uint32_t stop_reason;        /* enum keel_stop_reason */
     uint64_t stop_detail[4];
@@ -65,6 +69,10 @@ bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4
 
 /* One step; -EAGAIN: call again. */
 must_check int64_t domain_destroy(struct domain *domain);
+
+/* A call of the domain's, with these arguments, was refused for want of a right. */
+__attribute__((cold)) void domain_refused(struct domain *domain, uint32_t call,
+                                          const uint64_t args[2]);
 
 void domain_life(struct domain *domain, uint32_t edge, struct keel_life *life);
 

@@ -5,6 +5,14 @@
 #include "cpu/cpu.h"
 #include "cpu/vcpu.h"
 
+#define RUNS_MAX 4 /* in one go: the hardware's deadline is over for the rest, and interrupts again */
+
+static void first_changed(struct cpu *cpu) REQUIRES(cpu->lock)
+{
+    __atomic_store_n(&cpu->timers_due, cpu->timers ? cpu->timers->deadline : TIME_NEVER,
+                     __ATOMIC_RELAXED);
+}
+
 static void unlink(struct cpu *cpu, struct timer *timer) REQUIRES(cpu->lock)
 {
     struct timer **link = &cpu->timers;
@@ -13,13 +21,11 @@ static void unlink(struct cpu *cpu, struct timer *timer) REQUIRES(cpu->lock)
         link = &(*link)->next;
     *link = timer->next;
     timer->queued = false;
+    first_changed(cpu);
 }
 
-void timer_cancel(struct timer *timer)
+void timer_cancel_queued(struct timer *timer)
 {
-    if (!__atomic_load_n(&timer->queued, __ATOMIC_ACQUIRE))
-        return;
-
     struct cpu *cpu = cpu_at(timer->cpu);
 
     lock_take(&cpu->lock);
@@ -42,6 +48,7 @@ void timer_set(struct timer *timer, uint32_t index, uint64_t deadline)
     timer->next = *link;
     *link = timer;
     timer->queued = true;
+    first_changed(cpu);
     bool first = cpu->timers == timer;
     lock_release(&cpu->lock);
     if (first)
@@ -62,18 +69,10 @@ static struct timer *due(struct cpu *cpu, uint64_t now)
     return timer;
 }
 
-uint64_t timers_next(struct cpu *cpu)
-{
-    lock_take(&cpu->lock);
-    uint64_t next = cpu->timers ? cpu->timers->deadline : TIME_NEVER;
-    lock_release(&cpu->lock);
-    return next;
-}
-
 void timers_run(struct cpu *cpu)
 {
     struct timer *timer;
 
-    while ((timer = due(cpu, time_now())))
+    for (uint32_t i = 0; i < RUNS_MAX && (timer = due(cpu, time_now())); i++)
         vcpu_deadline(CONTAINER_OF(timer, struct vcpu, timer));
 }

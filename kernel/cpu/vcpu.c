@@ -8,12 +8,6 @@
 
 struct vcpu vcpus[VCPUS_TOTAL];
 
-static bool change(struct vcpu *vcpu, uint8_t from, uint8_t to)
-{
-    return __atomic_compare_exchange_n(&vcpu->state, &from, to, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED);
-}
-
 struct vcpu *vcpu_current(void)
 {
     return cpu_this()->current;
@@ -22,13 +16,13 @@ struct vcpu *vcpu_current(void)
 void vcpu_signal(struct vcpu *vcpu, uint64_t events)
 {
     __atomic_fetch_or(&vcpu->events, events, __ATOMIC_SEQ_CST);
-    if (change(vcpu, VCPU_WAITING, VCPU_READY))
+    if (vcpu_change(vcpu, VCPU_WAITING, VCPU_READY))
         dispatch_wake(vcpu);
 }
 
 void vcpu_kick(struct vcpu *vcpu)
 {
-    if (change(vcpu, VCPU_WAITING, VCPU_READY)) {
+    if (vcpu_change(vcpu, VCPU_WAITING, VCPU_READY)) {
         dispatch_wake(vcpu);
     } else if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING) {
         uint8_t cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
@@ -38,7 +32,7 @@ void vcpu_kick(struct vcpu *vcpu)
     }
 }
 
-bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu)
+inline bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu, uint64_t events)
 {
     __atomic_store_n(&vcpu->cpu, (uint8_t)cpu->index, __ATOMIC_RELAXED);
     if (unlikely(!domain_runs(vcpu->domain))) {
@@ -48,7 +42,9 @@ bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu)
     timer_cancel(&vcpu->timer);
     if (vcpu->waits) {
         vcpu->waits = false;
-        vcpu->registers.x[0] = __atomic_exchange_n(&vcpu->events, 0, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&vcpu->events, __ATOMIC_RELAXED))
+            events |= __atomic_exchange_n(&vcpu->events, 0, __ATOMIC_SEQ_CST);
+        vcpu->registers.x[0] = events;
     }
     return true;
 }

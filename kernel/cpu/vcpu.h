@@ -8,7 +8,7 @@
  *                                                  exit -> BLOCKED, off -> OFF; only by that CPU
  *   WAITING  user: for its event word; machine: for a virtual interrupt    signal -> READY
  *   BLOCKED  machine: for the answer to its exit   reply -> READY
- *   STARTING its first registers are being set     by who starts it -> READY
+ *   STARTING its registers are being set           by who made it so -> READY, OFF, RUNNING
  *
  * Registers are complete in memory in every state but RUNNING, except that a machine's EL1 state may
  * still be loaded on CPU `loaded_on`, and then only that CPU may claim it.
@@ -35,15 +35,19 @@ enum vcpu_state {
     VCPU_STARTING
 };
 
+enum vcpu_takes { VCPU_TAKES_NOTHING, VCPU_TAKES_ABORT, VCPU_TAKES_UNDEFINED };
+
 /* The one exit that a machine's vCPU can have pending. Owned by the vCPU while RUNNING; by whoever
  * answers while BLOCKED. */
 struct exit {
     struct keel_exit message;
-    uint16_t service;   /* domain id */
+    const struct route *route; /* where the last one went: what follows from that is filled in */
+    struct domain *service;
     uint8_t reg;        /* READ: target register, 31: none */
     bool sign_extend;
     bool wide;          /* READ: 64-bit register */
     bool sent;          /* is in the service's kernel ring; else it goes there when there is space */
+    uint64_t pinged;    /* the sequence number for which a ping found it pending */
 };
 
 struct vcpu {
@@ -57,8 +61,8 @@ struct vcpu {
     bool user;          /* kind of its domain */
     bool undelivered;   /* user: atomic: an exit waits for space in its kernel ring */
     bool waits;         /* user: x0 gets the event word when it is claimed */
-    bool abort;         /* machine: takes an external abort before it goes on */
-    bool undefined;     /* machine: takes an undefined instruction before it goes on */
+    uint8_t takes;      /* machine: enum vcpu_takes: before it goes on */
+    bool devices;       /* its domain has some: when it leaves, its writes to them are waited for */
 
     uint64_t events;    /* user: atomic */
     struct exit exit;
@@ -74,6 +78,13 @@ struct vcpu {
 
 extern struct vcpu vcpus[VCPUS_TOTAL];
 
+/* Of several who see it in a state and would change that, one does. */
+must_check static inline bool vcpu_change(struct vcpu *vcpu, uint8_t from, enum vcpu_state to)
+{
+    return __atomic_compare_exchange_n(&vcpu->state, &from, (uint8_t)to, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
 /* Sets bits of a service's event word and wakes it. Any CPU, any lock below vgic.lock not held. */
 void vcpu_signal(struct vcpu *vcpu, uint64_t events);
 
@@ -81,10 +92,10 @@ void vcpu_signal(struct vcpu *vcpu, uint64_t events);
  * or makes the CPU that runs it pass through the kernel. Callable with its vgic lock held. */
 void vcpu_kick(struct vcpu *vcpu);
 
-/* The CPU has just made it RUNNING: completes what it waited for. False, and OFF, if its domain has
- * ended meanwhile. */
+/* The CPU has just made it RUNNING: completes what it waited for, `events` included. False, and OFF,
+ * if its domain has ended meanwhile. */
 struct cpu;
-bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu);
+bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu, uint64_t events);
 
 /* RUNNING -> state, by the CPU that runs it; it is not current any more. The light state is saved. */
 void vcpu_leave(struct cpu *cpu, struct vcpu *vcpu, enum vcpu_state state);

@@ -16,7 +16,7 @@
 
 #define LEVEL            9u   /* bits of index per level */
 #define TEARDOWN_ENTRIES 64u  /* table entries that one step of a teardown looks at */
-#define TEARDOWN_POOL    256u /* pool pages that one step gives back */
+#define TEARDOWN_POOL    32u  /* pool pages that one step gives back */
 #define POOL_ADD_MAX     512u
 #define NOT_CLEANING     IPA(UINT64_MAX)
 _Static_assert(SPACE_IPA_BITS == KEEL_PAGE_SHIFT + STAGE2_ROOT_ORDER + LEVEL,
@@ -111,6 +111,12 @@ void pool_give(struct space *space, void *page)
     pool_push(space, page);
 }
 
+static void root_set(struct space *space, struct paddr root)
+{
+    space->root = root;
+    space->ttbr = stage2_ttbr(root.v ? root : stage2_nothing(), space->owner);
+}
+
 int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
 {
     struct frame *first = frames_of(pa, pages);
@@ -119,7 +125,7 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
 
     if (pages == 0 || pages > POOL_ADD_MAX || !first)
         return -KEEL_EINVAL;
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     if (!space->open) {
         status = -KEEL_EBUSY;
     } else if (frames_claim(first, pages, FRAME_POOL, space->owner)) {
@@ -128,7 +134,7 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
         space->pool.free += (uint32_t)pages;
         space->pool.total += (uint32_t)pages;
         if (space->root.v == 0)
-            space->root = virt_to_phys(pool_take(space));
+            root_set(space, virt_to_phys(pool_take(space)));
         status = 0;
     }
     lock_release(&space->lock);
@@ -287,6 +293,7 @@ static bool run_clean(struct space *space, const struct run *run) REQUIRES(space
     uint64_t pages = run->count << run->order;
     uint32_t i;
 
+    cpu_window(); /* and what was looked at */
     if (space->cleaning.v != run->ipa.v) {
         space->cleaning = run->ipa;
         space->cleaned = 0;
@@ -308,7 +315,7 @@ static bool run_clean(struct space *space, const struct run *run) REQUIRES(space
 
 void space_init(struct space *space, uint16_t owner, bool machine)
 {
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     CHECK(space->root.v == 0 && space->pool.total == 0);
     space->open = true;
     space->owner = owner;
@@ -316,7 +323,7 @@ void space_init(struct space *space, uint16_t owner, bool machine)
     space->pages = 0;
     space->cleaning = NOT_CLEANING;
     space->teardown = 0;
-    space->vmid = 0;
+    root_set(space, PADDR(0));
     memset(space->last_vcpu, 0, sizeof(space->last_vcpu));
     lock_release(&space->lock);
 }
@@ -329,7 +336,7 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
     struct run run;
     int64_t status;
 
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     status = run_find(space, ipa, order, count, SPACE_BATCH, &run);
     if (status == 0 && pa.v % (KEEL_PAGE_SIZE << order) != 0)
         status = -KEEL_EINVAL;
@@ -347,6 +354,7 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
             status = -KEEL_EINVAL;
     }
     if (status == 0) {
+        cpu_window(); /* looking and acting, each masked alone: here and below */
         run_map(space, &run, pa, perm);
         if (perm & KEEL_PERM_EXEC)
             cache_forget_instructions();
@@ -392,13 +400,14 @@ static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint6
     struct run run;
     int64_t status;
 
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     status = run_find(space, ipa, order, count, exec ? SPACE_CLEAN : SPACE_BATCH, &run);
     if (status == 0)
         status = run_is_mapped(space, &run, perm == 0);
     if (status == 0 && exec && !run_clean(space, &run))
         status = -KEEL_EAGAIN;
     if (status == 0) {
+        cpu_window();
         if (perm == 0)
             run_unmap(space, &run);
         else
@@ -424,9 +433,9 @@ int64_t space_protect(struct space *space, struct ipa ipa, uint32_t order, uint6
 
 static void lock_both(struct space *a, struct space *b) ACQUIRES(a->lock, b->lock) NO_LOCK_ANALYSIS
 {
-    lock_take(a->owner <= b->owner ? &a->lock : &b->lock);
+    lock_take_outer(a->owner <= b->owner ? &a->lock : &b->lock);
     if (a != b)
-        lock_take(a->owner <= b->owner ? &b->lock : &a->lock);
+        lock_take_outer(a->owner <= b->owner ? &b->lock : &a->lock);
 }
 
 static void release_both(struct space *a, struct space *b)
@@ -480,6 +489,7 @@ int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, 
     if (status == 0 && clean && !run_clean(from, &source))
         status = -KEEL_EAGAIN;
     if (status == 0) {
+        cpu_window();
         donate(from, &source, to, &target, perm);
         if (perm & KEEL_PERM_EXEC)
             cache_forget_instructions();
@@ -519,12 +529,20 @@ int64_t space_translate(struct space *space, struct ipa ipa, enum space_access a
     return *address ? 0 : -KEEL_EFAULT;
 }
 
+void *space_reach(const struct space *space, struct paddr pa)
+{
+    const struct frame *frame = frame_of(pa);
+
+    return frame && frame->state == FRAME_OWNED && frame->owner == space->owner ? phys_to_virt(pa)
+                                                                                 : NULL;
+}
+
 bool space_has(struct space *space, struct ipa ipa, bool write)
 {
     uint64_t entry = 0;
     uint32_t at;
 
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     if (ipa.v < SPACE_LIMIT && space->root.v)
         entry = *walk(space, ipa, 0, &at);
     lock_release(&space->lock);
@@ -533,7 +551,7 @@ bool space_has(struct space *space, struct ipa ipa, bool write)
 
 uint64_t space_pages(struct space *space)
 {
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     uint64_t pages = space->pages + space->pool.total;
     lock_release(&space->lock);
     return pages;
@@ -547,7 +565,7 @@ static inline int64_t transfer(struct space *space, struct ipa ipa, enum space_a
     int64_t status = -KEEL_EFAULT;
     char *part, *next;
 
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     part = translate(space, ipa, access);
     if (likely(part && bytes <= first)) {
         memcpy(access == SPACE_READ ? buffer : part, access == SPACE_READ ? part : buffer, bytes);
@@ -621,6 +639,15 @@ void space_unpin(void *address)
     CHECK(frame && __atomic_fetch_sub(&frame->pins, 1, __ATOMIC_RELEASE) > 0);
 }
 
+void space_enter(struct space *space, uint32_t cpu, uint32_t vcpu)
+{
+    if (likely(space->last_vcpu[cpu] == vcpu + 1))
+        return;
+    if (space->last_vcpu[cpu] != 0)
+        tlb_flush_local(space->ttbr);
+    space->last_vcpu[cpu] = (uint8_t)(vcpu + 1);
+}
+
 /* ---- the end ---- */
 
 /* Unmaps the leaf, or the row of them, at the cursor, or moves the cursor over a hole. */
@@ -639,7 +666,9 @@ static bool teardown_leaves(struct space *space) REQUIRES(space->lock)
     while (run.count < (at == 0 ? SPACE_BATCH : 1) &&
            index_at(run.ipa, at) + run.count < STAGE2_ENTRIES && run.entry[run.count] != 0)
         run.count++;
+    cpu_window(); /* the holes before it, and it, each masked alone */
     CHECK(run_is_mapped(space, &run, true) != -KEEL_EBUSY);
+    cpu_window();
     run_unmap(space, &run);
     return true;
 }
@@ -649,7 +678,7 @@ static void teardown_pool(struct space *space) REQUIRES(space->lock)
     if (space->root.v != 0) {
         CHECK(table_frame(phys_to_virt(space->root))->link == 0);
         pool_push(space, phys_to_virt(space->root));
-        space->root = PADDR(0);
+        root_set(space, PADDR(0));
         CHECK(space->pool.free == space->pool.total && space->pages == 0);
     }
     for (uint32_t i = 0; i < TEARDOWN_POOL && space->pool.free > 0; i++) {
@@ -662,7 +691,7 @@ int64_t space_teardown(struct space *space)
 {
     int64_t status = 0;
 
-    lock_take(&space->lock);
+    lock_take_outer(&space->lock);
     space->open = false;
     for (uint32_t i = 0; space->root.v != 0 && space->teardown < SPACE_LIMIT; i++)
         if (i == TEARDOWN_ENTRIES || teardown_leaves(space)) {

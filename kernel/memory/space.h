@@ -35,13 +35,14 @@ struct space {
     bool open
         GUARDED_BY(lock); /* between space_init and teardown: only then it is given anything */
     bool machine;         /* RAM may be mapped RWX; walks are shared with EL1 */
-    struct paddr root; /* first table; 0: none yet. Changes only while no vCPU of the owner runs */
+    /* Change only while no vCPU of the owner runs: */
+    struct paddr root; /* first table; 0: none yet */
+    uint64_t ttbr;     /* the value of the translation base register */
     struct pool pool GUARDED_BY(lock);
     uint64_t pages GUARDED_BY(lock);      /* OWNED frames that are mapped */
     struct ipa cleaning GUARDED_BY(lock); /* block whose caches are being cleaned in steps */
     uint64_t cleaned GUARDED_BY(lock);    /* pages of it that are */
     uint64_t teardown GUARDED_BY(lock);   /* IPA up to which nothing is left */
-    uint64_t vmid;                    /* generation and id, see memory/vmid.h; 0: none. atomic */
     uint8_t last_vcpu[KEEL_CPUS_MAX]; /* whose stage 1 may be in that CPU's TLB; index + 1 */
 };
 
@@ -86,6 +87,10 @@ must_check int64_t space_donate(struct space *from, struct ipa from_ipa, struct 
 must_check int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
                                    void **address, uint64_t *bytes) REQUIRES(space->lock);
 
+/* The kernel address of RAM that the space has, or NULL; for who got it from hardware's walk of its
+ * tables. Valid while the lock is held. */
+void *space_reach(const struct space *space, struct paddr pa) REQUIRES(space->lock);
+
 /* Whether an access to the IPA is served by the tables: RAM, or a device's registers. */
 must_check bool space_has(struct space *space, struct ipa ipa, bool write);
 
@@ -114,9 +119,8 @@ void space_unpin(void *address);
  * become DIRTY; pool pages likewise. */
 must_check int64_t space_teardown(struct space *space);
 
-/* The value for the translation base register under which this CPU runs `vcpu` (index within its
- * domain) of the space; flushes what must be flushed before. Before it is written to hardware. The
- * space counts as loaded on the CPU until the next call there. Defined by the architecture. */
-uint64_t space_activate(struct space *space, uint32_t cpu, uint32_t vcpu);
+/* Before this CPU runs `vcpu` (index within its domain) of a machine's space after anything else:
+ * its vCPUs share what TLBs remember, but not their stage 1 (kernel-rules.md 1 (b)). */
+void space_enter(struct space *space, uint32_t cpu, uint32_t vcpu);
 
 #endif

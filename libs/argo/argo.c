@@ -11,9 +11,10 @@ static int operation(uint64_t op, const void *arg1, const void *arg2, uint64_t a
     return (int)keel_argo(op, arg1, arg2, arg3, arg4);
 }
 
-int argo_ring_register(struct argo_ring *ring, uint32_t port, uint16_t partner, void *memory,
-                       uint32_t len)
+int argo_ring_resume(struct argo_ring *ring, uint32_t port, uint16_t partner, void *memory,
+                     uint32_t len)
 {
+    struct keel_argo_ring *shared = memory;
     uint64_t frames[KEEL_ARGO_PAGES(ARGO_RING_BYTES_MAX)];
     if (len < KEEL_ARGO_RING_MIN || len > ARGO_RING_BYTES_MAX || len % KEEL_ARGO_SLOT != 0 ||
         (uintptr_t)memory % KEEL_PAGE_SIZE != 0)
@@ -21,10 +22,20 @@ int argo_ring_register(struct argo_ring *ring, uint32_t port, uint16_t partner, 
     uint32_t pages = KEEL_ARGO_PAGES(len);
     for (uint32_t i = 0; i < pages; i++)
         frames[i] = ((uintptr_t)memory >> KEEL_PAGE_SHIFT) + i;
-    memset(memory, 0, sizeof(struct keel_argo_ring));
-    *ring = (struct argo_ring){.shared = memory, .len = len, .port = port, .partner = partner};
+    if (shared->rx_ptr >= len || shared->rx_ptr % KEEL_ARGO_SLOT != 0 || shared->tx_ptr >= len ||
+        shared->tx_ptr % KEEL_ARGO_SLOT != 0)
+        memset(memory, 0, sizeof(struct keel_argo_ring));
+    *ring = (struct argo_ring){
+        .shared = memory, .len = len, .rx = shared->rx_ptr, .port = port, .partner = partner};
     struct keel_argo_register_ring request = {.aport = port, .partner_id = partner, .len = len};
     return operation(KEEL_ARGO_REGISTER_RING, &request, frames, pages, 0);
+}
+
+int argo_ring_register(struct argo_ring *ring, uint32_t port, uint16_t partner, void *memory,
+                       uint32_t len)
+{
+    memset(memory, 0, sizeof(struct keel_argo_ring));
+    return argo_ring_resume(ring, port, partner, memory, len);
 }
 
 int argo_ring_unregister(struct argo_ring *ring)
@@ -58,6 +69,15 @@ int argo_send_to(const struct keel_connection *connection, uint32_t port, uint32
         return -KEEL_EACCES;
     struct keel_argo_addr to = {.aport = connection->port, .domain_id = connection->domain};
     return argo_send(port, to, type, bytes, n);
+}
+
+int argo_sendv_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
+                  const struct keel_argo_iov *pieces, size_t n)
+{
+    if ((connection->rights & KEEL_RIGHT_SEND) == 0)
+        return -KEEL_EACCES;
+    struct keel_argo_addr to = {.aport = connection->port, .domain_id = connection->domain};
+    return argo_sendv(port, to, type, pieces, n);
 }
 
 void argo_notify(void)

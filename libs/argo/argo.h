@@ -21,6 +21,10 @@
  */
 must_check int argo_ring_register(struct argo_ring *ring, uint32_t port, uint16_t partner,
                                   void *memory, uint32_t len);
+/* The same with memory that was such a ring in a former life: what is unread in it stays, if its
+ * pointers make sense. */
+must_check int argo_ring_resume(struct argo_ring *ring, uint32_t port, uint16_t partner,
+                                void *memory, uint32_t len);
 must_check int argo_ring_unregister(struct argo_ring *ring);
 
 /*
@@ -37,6 +41,8 @@ must_check int argo_sendv(uint32_t port, struct keel_argo_addr to, uint32_t type
 /* To the peer and port of a connection with KEEL_RIGHT_SEND. */
 must_check int argo_send_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
                             const void *bytes, size_t n);
+must_check int argo_sendv_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
+                             const struct keel_argo_iov *pieces, size_t n);
 
 /* Wakes the senders that wait for space in own rings: call it after consuming. */
 void argo_notify(void);

@@ -9,6 +9,8 @@ bool argo_message_read(const struct argo_message *message, uint32_t offset, void
     const struct argo_ring *ring = message->ring;
     if (offset > message->bytes || bytes > message->bytes - offset)
         return false;
+    if (bytes == 0)
+        return true;
     uint32_t from = message->start + offset;
     if (from >= ring->len)
         from -= ring->len;
@@ -16,7 +18,8 @@ bool argo_message_read(const struct argo_message *message, uint32_t offset, void
     if (first > bytes)
         first = bytes;
     memcpy(to, &ring->shared->ring[from], first);
-    memcpy((uint8_t *)to + first, ring->shared->ring, bytes - first);
+    if (first < bytes)
+        memcpy((uint8_t *)to + first, ring->shared->ring, bytes - first);
     return true;
 }
 

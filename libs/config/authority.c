@@ -124,12 +124,15 @@ static void add_self(struct derivation *d, uint16_t id)
         (void)add(d, id, &edge);
 }
 
-/* The builder after the seal: edge n leads to domain n. */
+/* The builder after the seal: edge n leads to domain n. Of services, it reads the vaults. */
 static void add_builder(struct derivation *d)
 {
     for (uint16_t id = 1; id < d->config->ndomains; id++) {
         struct keel_edge edge = edge_to(id, KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH);
 
+        if (d->config->domain[id].kind != CONFIG_GUEST)
+            edge = edge_memory(id, edge.rights | KEEL_RIGHT_READ, KEEL_VAULT_VA,
+                               KEEL_VAULT_BYTES_MAX);
         (void)add(d, KEEL_DOMAIN_BUILDER, &edge);
     }
 }
@@ -254,47 +257,105 @@ static void add_rights(struct derivation *d, uint16_t id)
     }
 }
 
+/* One served window: whose edge it is. */
+struct route {
+    uint16_t holder;
+    const struct keel_edge *edge;
+};
+
 static uint64_t later_of(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
 
+static bool meet(const struct keel_edge *a, const struct keel_edge *b)
+{
+    return a->memory_lo <= b->memory_hi && b->memory_lo <= a->memory_hi;
+}
+
+/* Of two services that answer for the target, the one whose rights the configuration states: what
+ * its devices service has, it has by itself. */
+static uint16_t stated(const struct config *config, uint16_t target, uint16_t one, uint16_t other)
+{
+    return config->domain[target].pair == other ? one : other;
+}
+
 /* Accesses of a domain go to one service: no two windows of SERVE edges to it overlap. */
 static void check_routes(struct derivation *d, uint16_t target)
 {
-    const struct keel_edge *route[KEEL_DOMAINS_MAX * 4];
-    uint32_t routes = 0, calls = 0;
+    struct route route[KEEL_ROUTES_MAX];
+    uint32_t routes = 0;
     char path[128];
 
-    config_path(d->config, target, path, sizeof path);
     for (uint16_t id = 1; id < d->config->ndomains; id++)
         for (uint32_t i = 0; i < d->authority->nedges[id]; i++) {
             const struct keel_edge *edge = &d->authority->edge[id][i].edge;
 
-            if (edge->target != target)
+            if (edge->target != target || !(edge->rights & KEEL_RIGHT_SERVE))
                 continue;
-            calls += (edge->rights & KEEL_RIGHT_CALLS) != 0;
-            if (!(edge->rights & KEEL_RIGHT_SERVE))
-                continue;
-            for (uint32_t r = 0; r < routes; r++)
-                if (later_of(edge->memory_lo, route[r]->memory_lo) <=
-                    (edge->memory_hi < route[r]->memory_hi ? edge->memory_hi : route[r]->memory_hi))
-                    config_error(
-                        d->report, path, NULL,
-                        "is served twice from 0x%llx (\"%s\" is one), expected one service "
-                        "for each address",
-                        (unsigned long long)later_of(edge->memory_lo, route[r]->memory_lo),
-                        d->config->domain[id].name);
+            for (uint32_t r = 0; r < routes; r++) {
+                if (!meet(edge, route[r].edge))
+                    continue;
+                uint64_t lo = later_of(edge->memory_lo, route[r].edge->memory_lo);
+                uint16_t blamed = stated(d->config, target, route[r].holder, id);
+                config_right_path(d->config, blamed, target, path, sizeof path);
+                config_error(d->report, path, "memory",
+                             "0x%llx of \"%s\" is served by \"%s\" too, expected one service for "
+                             "each address",
+                             (unsigned long long)lo, d->config->domain[target].name,
+                             d->config->domain[blamed == id ? route[r].holder : id].name);
+            }
             if (routes == KEEL_ROUTES_MAX) {
+                config_path(d->config, target, path, sizeof path);
                 config_error(d->report, path, NULL,
                              "has too many served windows, expected at most %d", KEEL_ROUTES_MAX);
                 return;
             }
-            route[routes++] = edge;
+            route[routes++] = (struct route){.holder = id, .edge = edge};
         }
-    if (calls > 1)
-        config_error(d->report, path, NULL, "has its calls answered by %u services, expected one",
-                     calls);
+}
+
+static void check_calls(struct derivation *d, uint16_t target)
+{
+    uint16_t first = CONFIG_NONE, blamed;
+    char path[128];
+
+    for (uint16_t id = 1; id < d->config->ndomains; id++)
+        for (uint32_t i = 0; i < d->authority->nedges[id]; i++) {
+            const struct keel_edge *edge = &d->authority->edge[id][i].edge;
+
+            if (edge->target != target || !(edge->rights & KEEL_RIGHT_CALLS))
+                continue;
+            if (first == CONFIG_NONE) {
+                first = id;
+                continue;
+            }
+            blamed = stated(d->config, target, first, id);
+            config_right_path(d->config, blamed, target, path, sizeof path);
+            config_error(d->report, path, "allow",
+                         "calls of \"%s\" are answered by \"%s\" too, expected one service",
+                         d->config->domain[target].name,
+                         d->config->domain[blamed == id ? first : id].name);
+        }
+}
+
+#define DEVICE_EDGES_MAX 128 /* of all domains; the kernel's limit */
+
+static void check_device_edges(struct derivation *d)
+{
+    uint32_t edges = 0;
+    char path[128];
+
+    for (uint16_t id = 1; id < d->config->ndomains; id++)
+        for (uint32_t i = 0; i < d->authority->nedges[id]; i++)
+            if ((d->authority->edge[id][i].edge.rights & KEEL_RIGHT_DEVICE) &&
+                ++edges == DEVICE_EDGES_MAX + 1) {
+                config_path(d->config, id, path, sizeof path);
+                config_error(d->report, path, "devices",
+                             "brings the ranges of registers and interrupts above %d, expected "
+                             "fewer in all",
+                             DEVICE_EDGES_MAX);
+            }
 }
 
 #define PORTS_MAX 16 /* that one domain receives at; the kernel's limit */
@@ -336,8 +397,11 @@ bool authority_derive(struct authority *authority, const struct config *config,
         add_uses(&d, id);
     for (uint16_t id = 1; id < n; id++)
         add_rights(&d, id);
-    for (uint16_t id = 1; id < n; id++)
+    for (uint16_t id = 1; id < n; id++) {
         check_routes(&d, id);
+        check_calls(&d, id);
+    }
+    check_device_edges(&d);
     for (uint16_t id = 0; id < n; id++)
         check_ports(&d, id);
     return report->errors == errors;

@@ -49,6 +49,10 @@ struct authority_sink {
 void authority_print(const struct config *config, const struct authority_source *source,
                      const struct authority_sink *sink);
 
+/* The names of rights, with commas between them. */
+#define AUTHORITY_RIGHTS_TEXT 160
+void authority_rights(uint32_t rights, char text[AUTHORITY_RIGHTS_TEXT]);
+
 /* Source: a derived table (context: struct authority). */
 bool authority_derived(void *authority, uint16_t domain, uint16_t index, struct keel_edge *edge);
 

@@ -12,6 +12,7 @@
 struct check {
     struct config *config;
     struct config_report *report;
+    bool memory_known; /* every domain says how much it wants */
 };
 
 #define ERROR(check, domain, property, ...) tell(check, domain, property, __VA_ARGS__)
@@ -47,22 +48,43 @@ bool config_has_device_at(const struct config_domain *domain, uint64_t address, 
     return false;
 }
 
-static void check_required(const struct check *check, uint16_t id)
+bool config_has_argo(const struct config *config, uint16_t domain)
+{
+    if (config->domain[domain].nprovides || config->domain[domain].nuses)
+        return true;
+    for (uint16_t other = 1; other < config->ndomains; other++)
+        for (uint32_t i = 0; i < config->domain[other].nuses; i++)
+            if (config->domain[other].uses[i].peer == domain)
+                return true;
+    return false;
+}
+
+static bool has_property(const struct check *check, uint16_t id, const char *name)
+{
+    int node = check->config->domain[id].node;
+
+    return node > 0 && fdt_getprop(check->config->dtb, node, name, NULL);
+}
+
+/* What must be there; what is there and wrong was told when it was read. */
+static void check_required(struct check *check, uint16_t id)
 {
     const struct config_domain *domain = &check->config->domain[id];
     bool guest = domain->kind == CONFIG_GUEST;
+    const char *image = guest ? "kernel" : "image";
+    uint64_t memory = domain->memory;
+    bool right = memory >= (guest ? 1 : 64 * 1024) && memory <= 1ull << (guest ? 38 : 29);
 
-    if (!domain->image)
-        ERROR(check, id, guest ? "kernel" : "image",
-              "missing, expected the name of a bundle entry");
-    if (domain->memory == 0 && fdt_getprop(check->config->dtb, domain->node, "memory", NULL))
-        return; /* it was there, and wrong */
-    if (domain->memory == 0)
+    if (!domain->image && !has_property(check, id, image))
+        ERROR(check, id, image, "missing, expected the name of a bundle entry");
+    check->memory_known &= right;
+    if (memory == 0 && !has_property(check, id, "memory"))
         ERROR(check, id, "memory", "missing, expected a size like 512M");
-    else if (!guest && domain->memory < 64 * 1024)
-        ERROR(check, id, "memory", "too small, expected at least 64K");
-    else if (domain->memory > 1ull << (guest ? 38 : 29))
-        ERROR(check, id, "memory", "too large, expected at most %s", guest ? "256G" : "512M");
+    else if (memory != 0 && !right)
+        ERROR(check, id, "memory", "too %s, expected %s", memory < 64 * 1024 ? "small" : "large",
+              memory < 64 * 1024 ? "at least 64K"
+              : guest            ? "at most 256G"
+                                 : "at most 512M");
 }
 
 static void check_roles(struct check *check, uint16_t id)
@@ -82,14 +104,38 @@ static void check_roles(struct check *check, uint16_t id)
         *holder = id;
 }
 
-/* kernel-rules.md 2, D4: a service runs where its clients do. */
+/* Whether the client waits for answers of the service: to its requests, or, a guest, to its
+ * accesses and calls. The builder answers without a wait on anybody. */
+static bool waits_for(const struct config *config, uint16_t client, uint16_t service)
+{
+    const struct config_domain *domain = &config->domain[client];
+    const struct config_domain *server = &config->domain[service];
+
+    if (client == service || service == KEEL_DOMAIN_BUILDER)
+        return false;
+    for (uint32_t i = 0; i < domain->nuses; i++)
+        if (domain->uses[i].peer == service && !domain->uses[i].one_way)
+            return true;
+    for (uint32_t i = 0; i < server->nrights; i++)
+        if (server->rights[i].target == client &&
+            (server->rights[i].rights & (KEEL_RIGHT_SERVE | KEEL_RIGHT_CALLS)))
+            return true;
+    return domain->kind == CONFIG_GUEST && domain->pair == service;
+}
+
+/* A service runs where its clients do: a client that waits lends it its own time, on its CPU. */
 static void check_affinity(const struct check *check, uint16_t id)
 {
-    const struct config_domain *domain = &check->config->domain[id];
+    const struct config *config = check->config;
 
-    if (domain->kind == CONFIG_EMULATION &&
-        (check->config->domain[domain->pair].cpus & ~domain->cpus))
-        ERROR(check, id, "cpu-affinity", "lacks a CPU of its guest, expected all of them");
+    for (uint16_t client = 1; client < config->ndomains; client++) {
+        uint64_t missing = config->domain[client].cpus & ~config->domain[id].cpus;
+
+        if (missing && waits_for(config, client, id))
+            ERROR(check, id, "cpu-affinity",
+                  "lacks CPU %u of \"%s\", which waits for it, expected all CPUs of its clients",
+                  (unsigned)__builtin_ctzll(missing), config->domain[client].name);
+    }
 }
 
 static void check_provides(const struct check *check, uint16_t id)
@@ -139,33 +185,155 @@ static void check_uses(const struct check *check, uint16_t id)
     }
 }
 
-/* Services that wait for one another's answers in a circle would never get one. Follows `uses` from
- * `id`; each domain is visited once. */
-static bool reaches(const struct config *config, uint16_t id, uint16_t target, uint64_t *seen)
+/* Those who wait for one another's answers in a circle would never get one. A circle is told once,
+ * at the first of its domains: so only those behind it are looked at, breadth first. */
+static bool circle(const struct config *config, uint16_t id, uint16_t next[KEEL_DOMAINS_MAX])
 {
-    const struct config_domain *domain = &config->domain[id];
+    uint16_t queue[KEEL_DOMAINS_MAX], first = 0, last = 0;
+    uint64_t seen = 0;
 
-    *seen |= 1ull << id;
-    for (uint32_t i = 0; i < domain->nuses; i++) {
-        uint16_t peer = domain->uses[i].peer;
+    /* Backwards, so that `next` leads along the circle. */
+    queue[last++] = id;
+    while (first < last) {
+        uint16_t service = queue[first++];
 
-        if (domain->uses[i].one_way || peer == KEEL_DOMAIN_BUILDER)
-            continue;
-        if (peer == target)
-            return true;
-        if (!(*seen >> peer & 1) && reaches(config, peer, target, seen))
-            return true;
+        for (uint16_t client = id; client < config->ndomains; client++) {
+            if (!waits_for(config, client, service) || (seen >> client & 1))
+                continue;
+            seen |= 1ull << client;
+            next[client] = service;
+            if (client == id)
+                return true;
+            queue[last++] = client;
+        }
     }
     return false;
 }
 
 static void check_cycles(const struct check *check, uint16_t id)
 {
-    uint64_t seen = 0;
+    const struct config *config = check->config;
+    uint16_t next[KEEL_DOMAINS_MAX];
+    char path[160];
+    size_t used;
 
-    if (check->config->domain[id].kind != CONFIG_GUEST && reaches(check->config, id, id, &seen))
-        ERROR(check, id, "uses",
-              "waits for itself through others, expected no circle (`sends` expects no answer)");
+    if (!circle(config, id, next))
+        return;
+    used = (size_t)snprintf(path, sizeof path, "%s", config->domain[id].name);
+    for (uint16_t at = next[id]; used < sizeof path; at = next[at]) {
+        used +=
+            (size_t)snprintf(path + used, sizeof path - used, " -> %s", config->domain[at].name);
+        if (at == id)
+            break;
+    }
+    ERROR(check, id, config->domain[id].nuses ? "uses" : NULL,
+          "waits for itself (%s), expected no circle (`sends` expects no answer)", path);
+}
+
+/* Rights. */
+
+static void tell_right(const struct check *check, uint16_t id, const struct config_right *right,
+                       const char *property, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static void tell_right(const struct check *check, uint16_t id, const struct config_right *right,
+                       const char *property, const char *format, ...)
+{
+    char path[128], message[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    config_right_path(check->config, id, right->target, path, sizeof path);
+    config_error(check->report, path, property, "%s", message);
+}
+
+/* Windows that lead to nothing, or that nobody will ever be asked about. */
+static void check_window(const struct check *check, uint16_t id, const struct config_right *right)
+{
+    const struct config_domain *guest = &check->config->domain[right->target];
+    const uint32_t copy = KEEL_RIGHT_READ | KEEL_RIGHT_WRITE;
+    uint64_t lo = right->memory_lo, bytes = right->memory_hi - lo + 1;
+    unsigned long long from = lo, to = right->memory_hi;
+
+    if (lo > right->memory_hi || (lo == 0 && right->memory_hi == UINT64_MAX))
+        return;
+    bool ram = overlap(lo, bytes, KEEL_MACHINE_RAM, guest->memory);
+    if ((right->rights & copy) && !(right->rights & KEEL_RIGHT_SERVE) && !ram)
+        tell_right(check, id, right, "memory",
+                   "window 0x%llx-0x%llx has no memory of \"%s\" in it, expected one from 0x%lx on",
+                   from, to, guest->name, KEEL_MACHINE_RAM);
+    if (!(right->rights & copy) && (ram || config_has_device_at(guest, lo, bytes)))
+        tell_right(check, id, right, "memory",
+                   "window 0x%llx-0x%llx overlaps %s of \"%s\", which answers by itself, expected "
+                   "addresses with neither memory nor devices",
+                   from, to, ram ? "the memory" : "a device", guest->name);
+}
+
+static bool right_has_irq(const struct config_right *right, uint32_t intid)
+{
+    return (right->rights & KEEL_RIGHT_INTERRUPT) && right->irq_lo <= intid &&
+           intid <= right->irq_hi;
+}
+
+/* An interrupt of a guest has one source: a device of its own, an emulated one, or one service. */
+static void check_sources(const struct check *check, uint16_t id, const struct config_right *right)
+{
+    const struct config *config = check->config;
+    const struct config_domain *guest = &config->domain[right->target];
+    bool uart = !config_has_device_at(guest, KEEL_MACHINE_UART, KEEL_MACHINE_UART_SIZE);
+    bool rtc = !config_has_device_at(guest, KEEL_MACHINE_RTC, KEEL_MACHINE_RTC_SIZE);
+
+    if (config_has_argo(config, right->target) && right_has_irq(right, KEEL_MACHINE_ARGO_IRQ))
+        tell_right(check, id, right, "interrupts",
+                   "interrupt %d of \"%s\" is Argo's, by which its messages come, expected others",
+                   KEEL_MACHINE_ARGO_IRQ, guest->name);
+    if ((uart && right_has_irq(right, KEEL_MACHINE_UART_IRQ)) ||
+        (rtc && right_has_irq(right, KEEL_MACHINE_RTC_IRQ)))
+        tell_right(check, id, right, "interrupts",
+                   "interrupt %d of \"%s\" is that of an emulated device, expected others",
+                   uart && right_has_irq(right, KEEL_MACHINE_UART_IRQ) ? KEEL_MACHINE_UART_IRQ
+                                                                       : KEEL_MACHINE_RTC_IRQ,
+                   guest->name);
+    for (uint32_t i = 0; i < guest->ndevices; i++)
+        for (uint32_t n = 0; n < guest->devices[i].nirqs; n++)
+            if (right_has_irq(right, guest->devices[i].irq[n].intid))
+                tell_right(check, id, right, "interrupts",
+                           "interrupt %u of \"%s\" is that of its \"%s\", expected others",
+                           guest->devices[i].irq[n].intid, guest->name, guest->devices[i].name);
+    for (uint16_t other = 1; other < id; other++)
+        for (uint32_t i = 0; i < config->domain[other].nrights; i++) {
+            const struct config_right *theirs = &config->domain[other].rights[i];
+            uint32_t first = theirs->irq_lo > right->irq_lo ? theirs->irq_lo : right->irq_lo;
+
+            if (theirs->target == right->target && right_has_irq(theirs, first) &&
+                right_has_irq(right, first))
+                tell_right(check, id, right, "interrupts",
+                           "interrupt %u of \"%s\" is raised by \"%s\" too, expected one service "
+                           "for each",
+                           first, guest->name, config->domain[other].name);
+        }
+}
+
+static void check_rights(const struct check *check, uint16_t id)
+{
+    const uint32_t machine = KEEL_RIGHT_SERVE | KEEL_RIGHT_CALLS | KEEL_RIGHT_INTERRUPT;
+    const struct config_domain *domain = &check->config->domain[id];
+
+    for (uint32_t i = 0; i < domain->nrights; i++) {
+        const struct config_right *right = &domain->rights[i];
+        const struct config_domain *target = &check->config->domain[right->target];
+
+        if (target->kind == CONFIG_GUEST) {
+            check_window(check, id, right);
+            check_sources(check, id, right);
+        } else if ((right->rights & machine) && (i == 0 || right[-1].target != right->target)) {
+            tell_right(check, id, right, "allow",
+                       "\"%s\" is a service, expected serve, calls and interrupt with guests only",
+                       target->name);
+        }
+    }
 }
 
 static void check_device_pair(const struct check *check, uint16_t a, uint16_t b)
@@ -216,6 +384,8 @@ static void check_devices(const struct check *check, uint16_t id)
               KEEL_IRQS_MAX);
 }
 
+#define GUEST_ADDRESSES (1ull << 39)
+
 /* A device that is passed through appears to the guest where it is, with its interrupt. It may take
  * the place of the emulated serial line or clock, but of nothing else. */
 static void check_guest_devices(const struct check *check, uint16_t id)
@@ -223,6 +393,7 @@ static void check_guest_devices(const struct check *check, uint16_t id)
     const struct config_domain *domain = &check->config->domain[id];
     bool uart = config_has_device_at(domain, KEEL_MACHINE_UART, KEEL_MACHINE_UART_SIZE);
     bool rtc = config_has_device_at(domain, KEEL_MACHINE_RTC, KEEL_MACHINE_RTC_SIZE);
+    bool argo = config_has_argo(check->config, id);
 
     if (config_has_device_at(domain, KEEL_MACHINE_GICD, KEEL_MACHINE_GICD_SIZE) ||
         config_has_device_at(domain, KEEL_MACHINE_GICR, KEEL_VCPUS_MAX * KEEL_MACHINE_GICR_STRIDE))
@@ -232,6 +403,9 @@ static void check_guest_devices(const struct check *check, uint16_t id)
     if (config_has_device_at(domain, KEEL_MACHINE_RAM, domain->memory))
         ERROR(check, id, "devices",
               "lies where the guest's memory is, expected a device elsewhere");
+    if (config_has_device_at(domain, GUEST_ADDRESSES, UINT64_MAX / 2))
+        ERROR(check, id, "devices",
+              "lies beyond the 512G of addresses that a guest has, expected a device below");
     for (uint32_t i = 0; i < domain->ndevices; i++)
         for (uint32_t n = 0; n < domain->devices[i].nirqs; n++) {
             uint32_t intid = domain->devices[i].irq[n].intid;
@@ -244,6 +418,11 @@ static void check_guest_devices(const struct check *check, uint16_t id)
                 ERROR(check, id, "devices",
                       "\"%s\" has interrupt %u, which is that of an emulated device, expected "
                       "another",
+                      domain->devices[i].name, intid);
+            else if (intid == KEEL_MACHINE_ARGO_IRQ && argo)
+                ERROR(check, id, "devices",
+                      "\"%s\" has interrupt %u, which is Argo's, expected another, or a guest "
+                      "without messages",
                       domain->devices[i].name, intid);
         }
 }
@@ -261,7 +440,7 @@ static void count_spis(struct config *config, uint16_t id)
 {
     struct config_domain *guest = &config->domain[id];
 
-    raise_spis(guest, KEEL_MACHINE_RTC_IRQ);
+    raise_spis(guest, KEEL_MACHINE_ARGO_IRQ); /* the last of the machine's own */
     for (uint32_t i = 0; i < guest->ndevices; i++)
         for (uint32_t n = 0; n < guest->devices[i].nirqs; n++)
             raise_spis(guest, guest->devices[i].irq[n].intid);
@@ -339,8 +518,19 @@ static void check_reserve(struct check *check)
 
 static void check_memory(const struct check *check)
 {
-    uint64_t left = check->config->platform.ram;
+    const struct config_platform *platform = &check->config->platform;
+    uint64_t kept = config_platform_kept(platform);
+    uint64_t left = platform->ram - kept;
 
+    if (kept >= platform->ram) {
+        config_error(
+            check->report, "platform", NULL,
+            "%lluM of memory, of which bundle (%lluM), kernel and reservations take %lluM, "
+            "expected more memory, or a smaller bundle",
+            (unsigned long long)(platform->ram >> 20), (unsigned long long)(platform->bundle >> 20),
+            (unsigned long long)(kept >> 20));
+        return;
+    }
     for (uint16_t id = 1; id < check->config->ndomains; id++) {
         const struct config_domain *domain = &check->config->domain[id];
         uint64_t asked = domain->memory + domain->kernel_pages * KEEL_PAGE_SIZE;
@@ -350,16 +540,48 @@ static void check_memory(const struct check *check)
                   "%lluK asked for with %lluK left of the platform's %lluM, "
                   "expected less in all",
                   (unsigned long long)(asked >> 10), (unsigned long long)(left >> 10),
-                  (unsigned long long)(check->config->platform.ram >> 20));
+                  (unsigned long long)(platform->ram >> 20));
             return;
         }
         left -= asked;
     }
 }
 
+#define VCPUS_MAX                                                                  \
+    256 /* the kernel's: of all domains, with one for each service and the builder \
+         */
+
+static void check_vcpus(const struct check *check)
+{
+    uint32_t vcpus = 1;
+
+    for (uint16_t id = 1; id < check->config->ndomains; id++) {
+        vcpus += check->config->domain[id].vcpus;
+        if (vcpus > VCPUS_MAX) {
+            ERROR(check, id, check->config->domain[id].kind == CONFIG_GUEST ? "cpus" : NULL,
+                  "brings the virtual CPUs above %d, with one for each service, expected fewer in "
+                  "all",
+                  VCPUS_MAX);
+            return;
+        }
+    }
+}
+
+/* Pages for the tables of its memory and for its rings, where nobody says how many. Others send to
+ * ports that it provides, and answer at those that it uses. */
+static void default_kernel_pages(const struct check *check, uint16_t id)
+{
+    struct config_domain *domain = &check->config->domain[id];
+    unsigned table = domain->kind == CONFIG_GUEST ? 30 : 21; /* log2 of what one page describes */
+
+    if (domain->kernel_pages == 0)
+        domain->kernel_pages = CONFIG_KERNEL_PAGES + (uint32_t)(domain->memory >> table) +
+                               CONFIG_PORT_PAGES * (domain->nprovides + domain->nuses);
+}
+
 void config_check(struct config *config, struct config_report *report)
 {
-    struct check check = {.config = config, .report = report};
+    struct check check = {.config = config, .report = report, .memory_known = true};
 
     for (uint16_t id = 1; id < config->ndomains; id++) {
         check_required(&check, id);
@@ -368,6 +590,8 @@ void config_check(struct config *config, struct config_report *report)
         check_provides(&check, id);
         check_uses(&check, id);
         check_devices(&check, id);
+        check_rights(&check, id);
+        default_kernel_pages(&check, id);
     }
     for (uint16_t id = 1; id < config->ndomains; id++) {
         struct config_domain *domain = &config->domain[id];
@@ -378,10 +602,10 @@ void config_check(struct config *config, struct config_report *report)
         check_guest_devices(&check, id);
         count_spis(config, id);
         emulation_args(config, &config->domain[domain->pair]);
-        domain->kernel_pages += (uint32_t)(domain->memory >> 30);
         config->domain[domain->pair].later = domain->later;
     }
     check_reserve(&check);
-    if (report->errors == 0)
+    check_vcpus(&check);
+    if (check.memory_known)
         check_memory(&check);
 }

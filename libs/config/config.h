@@ -14,6 +14,7 @@
 #include <keel/start.h>
 
 #define CONFIG_NONE            UINT16_MAX /* no domain */
+#define CONFIG_TREE_MAX        0x20000    /* bytes of the compiled system */
 #define CONFIG_DOMAIN_NAME_MAX 23         /* as written; a derived name may be longer */
 #define CONFIG_IMAGE_NAME_MAX  127
 #define CONFIG_ARGS_MAX        1024
@@ -22,6 +23,8 @@
 #define CONFIG_USES_MAX        32
 #define CONFIG_RIGHTS_MAX      16
 #define CONFIG_DEVICES_MAX     8
+#define CONFIG_KERNEL_PAGES    32 /* least default quota, without what follows from memory and ports */
+#define CONFIG_PORT_PAGES      2  /* for the rings at a port */
 
 enum config_kind {
     CONFIG_BUILDER, /* domain 0 */
@@ -74,8 +77,9 @@ struct config_domain {
     uint64_t cpus;   /* bit n: may run on physical CPU n */
     uint32_t vcpus, spis;
     uint32_t kernel_pages;                         /* quota: pages for its tables and rings */
-    uint32_t deadline_ms;                          /* 0: none */
+    uint32_t deadline_ms;                          /* 0: never */
     uint32_t reserve_budget_us, reserve_period_us; /* per CPU; period 0: no reserve */
+    uint32_t refusals_max; /* calls refused for want of a right in one life; 0: no limit */
     struct config_restart restart;
 
     uint32_t nprovides, nuses, nrights, ndevices;
@@ -104,8 +108,15 @@ bool config_read(struct config *config, const void *dtb, size_t bytes,
 /* Path of a domain's node for messages, also for derived ones. */
 void config_path(const struct config *config, uint16_t domain, char *path, size_t size);
 
+/* Path of the node that says what a domain may do to another, or to itself. */
+void config_right_path(const struct config *config, uint16_t domain, uint16_t target, char *path,
+                       size_t size);
+
 /* The number of that name, or CONFIG_NONE. */
 uint16_t config_find(const struct config *config, const char *name);
+
+/* Whether the domain is at one end of a connection: it then has, if a guest, Argo's interrupt. */
+bool config_has_argo(const struct config *config, uint16_t domain);
 
 /* Whether the guest's own device at [address, address + bytes) takes the place of an emulated one.
  */

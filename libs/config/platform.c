@@ -27,6 +27,30 @@ static bool node_is(const void *dtb, int node, const char *compatible)
     return fdt_node_check_compatible(dtb, node, compatible) == 0;
 }
 
+/* Asks for the property once: to find it takes longer than to read it. */
+static bool node_is_one(const void *dtb, int node, const char *const compatible[], size_t n)
+{
+    int bytes;
+    const char *list = fdt_getprop(dtb, node, "compatible", &bytes);
+
+    for (size_t i = 0; list && i < n; i++)
+        if (fdt_stringlist_contains(list, bytes, compatible[i]))
+            return true;
+    return false;
+}
+
+static bool is_gic(const void *dtb, int node)
+{
+    static const char *const gics[] = {"arm,gic-v3", "arm,gic-400", "arm,cortex-a15-gic"};
+
+    return node_is_one(dtb, node, gics, sizeof gics / sizeof gics[0]);
+}
+
+static bool is_kernels(const void *dtb, int node)
+{
+    return node_is_one(dtb, node, kernel_devices, sizeof kernel_devices / sizeof kernel_devices[0]);
+}
+
 static bool node_is_on(const void *dtb, int node)
 {
     const char *status = fdt_getprop(dtb, node, "status", NULL);
@@ -41,6 +65,14 @@ static bool node_type_is(const void *dtb, int node, const char *type)
     return value && strcmp(value, type) == 0;
 }
 
+/* As libfdt compares a name of a path: without the address. */
+static bool name_is(const char *node, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncmp(node, name, length) == 0 && (node[length] == '\0' || node[length] == '@');
+}
+
 static uint64_t cells(const fdt32_t *cell, int n)
 {
     uint64_t value = 0;
@@ -50,10 +82,50 @@ static uint64_t cells(const fdt32_t *cell, int n)
     return value;
 }
 
-/* Entry `index` of the node's reg, in the addresses of the bus that it is on. */
-static bool node_reg(const void *dtb, int node, int index, uint64_t *address, uint64_t *bytes)
+#define DEPTH_MAX 64 /* what is deeper in the tree is no device */
+
+/* A node, and those above it, from the root on: libfdt walks through the tree to find a parent. */
+struct place {
+    int depth; /* of the node */
+    int node[DEPTH_MAX];
+};
+
+/* To the next node of the tree: false behind the last one. */
+static bool place_next(const void *dtb, struct place *place)
 {
-    int parent = fdt_parent_offset(dtb, node);
+    int depth = place->depth;
+    int node = place->node[depth];
+
+    do
+        node = fdt_next_node(dtb, node, &depth);
+    while (node >= 0 && depth >= DEPTH_MAX);
+    if (node < 0 || depth < 0)
+        return false;
+    place->depth = depth;
+    place->node[depth] = node;
+    return true;
+}
+
+static int place_node(const struct place *place)
+{
+    return place->node[place->depth];
+}
+
+static bool place_find(const void *dtb, int node, struct place *place)
+{
+    *place = (struct place){.depth = 0};
+    while (place_node(place) != node)
+        if (!place_next(dtb, place))
+            return false;
+    return true;
+}
+
+/* Entry `index` of the node's reg, in the addresses of the bus that it is on. */
+static bool node_reg(const void *dtb, const struct place *place, int index, uint64_t *address,
+                     uint64_t *bytes)
+{
+    int node = place_node(place);
+    int parent = place->depth > 0 ? place->node[place->depth - 1] : -1;
     int length;
     const fdt32_t *reg = fdt_getprop(dtb, node, "reg", &length);
 
@@ -71,11 +143,12 @@ static bool node_reg(const void *dtb, int node, int index, uint64_t *address, ui
     return true;
 }
 
-/* From an address on the bus below `bus` to one that a CPU uses. */
-static bool bus_translate(const void *dtb, int bus, uint64_t *address, uint64_t bytes)
+/* From an address on the bus that the node is on to one that a CPU uses. */
+static bool bus_translate(const void *dtb, const struct place *place, uint64_t *address,
+                          uint64_t bytes)
 {
-    for (int parent; (parent = fdt_parent_offset(dtb, bus)) >= 0; bus = parent) {
-        int length;
+    for (int depth = place->depth - 1; depth > 0; depth--) {
+        int bus = place->node[depth], parent = place->node[depth - 1], length;
         const fdt32_t *range = fdt_getprop(dtb, bus, "ranges", &length);
         int na = fdt_address_cells(dtb, bus), ns = fdt_size_cells(dtb, bus);
         int np = fdt_address_cells(dtb, parent);
@@ -99,22 +172,16 @@ static bool bus_translate(const void *dtb, int bus, uint64_t *address, uint64_t 
     return true;
 }
 
-static int interrupt_parent(const void *dtb, int node)
+/* Phandle of what the node's interrupts go to, or 0. */
+static uint32_t interrupt_parent(const void *dtb, const struct place *place)
 {
-    while (node >= 0) {
-        const fdt32_t *value = fdt_getprop(dtb, node, "interrupt-parent", NULL);
+    for (int depth = place->depth; depth >= 0; depth--) {
+        const fdt32_t *value = fdt_getprop(dtb, place->node[depth], "interrupt-parent", NULL);
 
         if (value)
-            return fdt_node_offset_by_phandle(dtb, fdt32_to_cpu(*value));
-        node = fdt_parent_offset(dtb, node);
+            return fdt32_to_cpu(*value);
     }
-    return -FDT_ERR_NOTFOUND;
-}
-
-static bool is_gic(const void *dtb, int node)
-{
-    return node >= 0 && (node_is(dtb, node, "arm,gic-v3") || node_is(dtb, node, "arm,gic-400") ||
-                         node_is(dtb, node, "arm,cortex-a15-gic"));
+    return 0;
 }
 
 /* The Arm GIC binding: type (0 SPI, 1 PPI), number, trigger (1, 2 edge; 4, 8 level). */
@@ -129,8 +196,10 @@ static const char *gic_interrupt(const fdt32_t *cell, struct config_irq *irq)
     return NULL;
 }
 
-static const char *device_interrupts(const void *dtb, struct config_device *device)
+static const char *device_interrupts(const struct config_platform *platform,
+                                     const struct place *place, struct config_device *device)
 {
+    const void *dtb = platform->dtb;
     int length, step = 3;
     const fdt32_t *cell = fdt_getprop(dtb, device->node, "interrupts-extended", &length);
 
@@ -140,13 +209,13 @@ static const char *device_interrupts(const void *dtb, struct config_device *devi
         cell = fdt_getprop(dtb, device->node, "interrupts", &length);
         if (!cell)
             return NULL;
-        if (!is_gic(dtb, interrupt_parent(dtb, device->node)))
+        if (interrupt_parent(dtb, place) != platform->gic || !platform->gic)
             return "has interrupts that do not go straight to the GIC";
     }
     if (length % (step * 4) != 0)
         return "has interrupts of a form that is not known";
     for (int i = 0; i < length / 4; i += step) {
-        if (step == 4 && !is_gic(dtb, fdt_node_offset_by_phandle(dtb, fdt32_to_cpu(cell[i]))))
+        if (step == 4 && (fdt32_to_cpu(cell[i]) != platform->gic || !platform->gic))
             return "has interrupts that do not go straight to the GIC";
         if (device->nirqs == CONFIG_DEVICE_IRQS_MAX)
             return "has more than 8 interrupts";
@@ -159,14 +228,15 @@ static const char *device_interrupts(const void *dtb, struct config_device *devi
     return NULL;
 }
 
-static const char *device_registers(const void *dtb, struct config_device *device)
+static const char *device_registers(const void *dtb, const struct place *place,
+                                    struct config_device *device)
 {
     const uint64_t page = KEEL_PAGE_SIZE;
-    int bus = fdt_parent_offset(dtb, device->node);
     uint64_t address, bytes;
 
-    for (int i = 0; node_reg(dtb, device->node, i, &address, &bytes); i++) {
-        if (bytes == 0 || address > UINT64_MAX - bytes || !bus_translate(dtb, bus, &address, bytes))
+    for (int i = 0; node_reg(dtb, place, i, &address, &bytes); i++) {
+        if (bytes == 0 || address > UINT64_MAX - bytes ||
+            !bus_translate(dtb, place, &address, bytes))
             return "has registers that the CPUs do not reach directly";
         if (address > (1ull << 48) || bytes > (1ull << 40))
             return "has registers beyond the physical address space";
@@ -179,6 +249,45 @@ static const char *device_registers(const void *dtb, struct config_device *devic
         device->nregions++;
     }
     return device->nregions ? NULL : "has no registers";
+}
+
+/* Whether a page of the device's is one that the node's registers touch. */
+static bool shares_page(const struct config_device *device, const void *dtb,
+                        const struct place *place)
+{
+    const uint64_t page = KEEL_PAGE_SIZE;
+    uint64_t address, bytes;
+
+    for (int i = 0; node_reg(dtb, place, i, &address, &bytes); i++) {
+        if (bytes == 0 || bytes > 1ull << 48 || address > 1ull << 48 ||
+            !bus_translate(dtb, place, &address, bytes))
+            continue;
+        for (uint32_t r = 0; r < device->nregions; r++) {
+            uint64_t start = device->region[r].address;
+
+            if (start < address + bytes &&
+                (address & ~(page - 1)) < start + device->region[r].bytes)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The kernel refuses what lies in memory, holes included, or on a page of its own devices. */
+static const char *device_place(const struct config_platform *platform,
+                                const struct config_device *device)
+{
+    const void *dtb = platform->dtb;
+    struct place place = {.depth = 0};
+
+    for (uint32_t r = 0; r < device->nregions; r++)
+        if (device->region[r].address < platform->ram_hi &&
+            device->region[r].address + device->region[r].bytes > platform->ram_lo)
+            return "lies between the first and the last address of the platform's memory";
+    while (place_next(dtb, &place))
+        if (is_kernels(dtb, place_node(&place)) && shares_page(device, dtb, &place))
+            return "shares a page with a device that belongs to the kernel";
+    return NULL;
 }
 
 const char *config_platform_device(const struct config_platform *platform, const char *path,
@@ -196,16 +305,20 @@ const char *config_platform_device(const struct config_platform *platform, const
     device->node = fdt_path_offset(dtb, path);
     if (device->node <= 0)
         return "is not in the platform's device tree";
-    for (size_t i = 0; i < sizeof kernel_devices / sizeof kernel_devices[0]; i++)
-        if (node_is(dtb, device->node, kernel_devices[i]))
-            return "belongs to the kernel";
+    if (is_kernels(dtb, device->node))
+        return "belongs to the kernel";
     if (node_type_is(dtb, device->node, "memory") || node_type_is(dtb, device->node, "cpu"))
         return "is no device";
     if (!node_is_on(dtb, device->node))
         return "is disabled on this platform";
 
-    const char *wrong = device_registers(dtb, device);
-    return wrong ? wrong : device_interrupts(dtb, device);
+    struct place place;
+    if (!place_find(dtb, device->node, &place))
+        return "lies too deep in the platform's device tree";
+    const char *wrong = device_registers(dtb, &place, device);
+    if (!wrong)
+        wrong = device_place(platform, device);
+    return wrong ? wrong : device_interrupts(platform, &place, device);
 }
 
 bool config_platform_is(const struct config_platform *platform, const char *name, bool *known)
@@ -221,31 +334,86 @@ bool config_platform_is(const struct config_platform *platform, const char *name
     return false;
 }
 
-static uint64_t platform_ram(const void *dtb)
+const char *config_platform_compatible(const struct config_platform *platform)
 {
-    uint64_t total = 0, address, bytes;
-    int node;
+    const char *name = fdt_stringlist_get(platform->dtb, 0, "compatible", 0, NULL);
 
-    fdt_for_each_subnode(node, dtb, 0)
-    {
-        if (!node_type_is(dtb, node, "memory") || !node_is_on(dtb, node))
-            continue;
-        for (int i = 0; node_reg(dtb, node, i, &address, &bytes); i++)
-            total += bytes <= 1ull << 48 ? bytes : 0;
-    }
-    return total;
+    return name ? name : "";
 }
 
-static uint32_t platform_cpus(const void *dtb)
+static void read_ram(struct config_platform *platform, const struct place *place)
 {
-    int parent = fdt_path_offset(dtb, "/cpus"), node;
-    uint32_t cpus = 0;
+    uint64_t address, bytes;
 
-    if (parent < 0)
-        return 0;
-    fdt_for_each_subnode(node, dtb, parent) if (node_type_is(dtb, node, "cpu") &&
-                                                node_is_on(dtb, node)) cpus++;
-    return cpus < KEEL_CPUS_MAX ? cpus : KEEL_CPUS_MAX;
+    for (int i = 0; node_reg(platform->dtb, place, i, &address, &bytes); i++) {
+        if (bytes == 0 || bytes > 1ull << 48 || address > 1ull << 48)
+            continue;
+        platform->ram += bytes;
+        if (address < platform->ram_lo)
+            platform->ram_lo = address;
+        if (address + bytes > platform->ram_hi)
+            platform->ram_hi = address + bytes;
+    }
+}
+
+static uint32_t count_cpus(const void *dtb, int cpus)
+{
+    uint32_t n = 0;
+    int node;
+
+    fdt_for_each_subnode(node, dtb,
+                         cpus) if (node_type_is(dtb, node, "cpu") && node_is_on(dtb, node)) n++;
+    return n < KEEL_CPUS_MAX ? n : KEEL_CPUS_MAX;
+}
+
+static uint64_t sane(uint64_t bytes)
+{
+    return bytes <= 1ull << 48 ? bytes : 0;
+}
+
+/* What is of interest of a child of the root. */
+static void read_child(struct config_platform *platform, const struct place *place)
+{
+    const void *dtb = platform->dtb;
+    int node = place_node(place);
+    const char *name = fdt_get_name(dtb, node, NULL);
+
+    if (platform->cpus == 0 && name_is(name, "cpus"))
+        platform->cpus = count_cpus(dtb, node);
+    else if (platform->chosen < 0 && name_is(name, "chosen"))
+        platform->chosen = node;
+    else if (node_type_is(dtb, node, "memory") && node_is_on(dtb, node))
+        read_ram(platform, place);
+}
+
+/* One walk through the tree, as each takes long. */
+static void read_tree(struct config_platform *platform)
+{
+    const void *dtb = platform->dtb;
+    struct place place = {.depth = 0};
+    uint64_t address, bytes;
+
+    for (int i = 0; i < fdt_num_mem_rsv(dtb); i++)
+        if (fdt_get_mem_rsv(dtb, i, &address, &bytes) == 0)
+            platform->reserved += sane(bytes);
+    while (place_next(dtb, &place)) {
+        int node = place_node(&place);
+
+        if (place.depth == 1)
+            read_child(platform, &place);
+        if (place.depth == 2 && node_is_on(dtb, node) &&
+            name_is(fdt_get_name(dtb, place.node[1], NULL), "reserved-memory"))
+            for (int i = 0; node_reg(dtb, &place, i, &address, &bytes); i++)
+                platform->reserved += sane(bytes);
+        if (platform->gic == 0 && is_gic(dtb, node))
+            platform->gic = fdt_get_phandle(dtb, node);
+    }
+}
+
+uint64_t config_platform_kept(const struct config_platform *platform)
+{
+    return CONFIG_KEPT_BYTES + platform->ram / CONFIG_FRAME_PART + platform->bundle +
+           platform->reserved;
 }
 
 const char *config_tree_check(const void *dtb, size_t bytes)
@@ -271,8 +439,9 @@ bool config_platform_read(struct config_platform *platform, const void *dtb, siz
         return false;
     }
     platform->dtb = dtb;
-    platform->cpus = platform_cpus(dtb);
-    platform->ram = platform_ram(dtb);
+    platform->chosen = -1;
+    platform->ram_lo = UINT64_MAX;
+    read_tree(platform);
     if (platform->cpus == 0)
         config_error(report, "platform", NULL, "no CPUs, expected nodes in /cpus");
     if (platform->ram == 0)

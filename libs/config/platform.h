@@ -11,8 +11,19 @@
 struct config_platform {
     const void *dtb; /* stays where it is */
     uint32_t cpus;
-    uint64_t ram; /* bytes, all of it */
+    uint64_t ram;            /* bytes, all of it */
+    uint64_t ram_lo, ram_hi; /* addresses: the first, and the one behind the last */
+    uint64_t reserved;       /* bytes of it, by the tree's reservation block and /reserved-memory */
+    int chosen;              /* node, < 0: none */
+    uint32_t gic;            /* phandle of the interrupt controller, 0: none */
+    uint64_t bundle;         /* bytes of the bundle; 0 until somebody says */
 };
+
+/* The part of the memory that no domain gets: the bundle, what the platform reserves, the kernel's
+ * table of frames, and for kernel and builder a round number that they stay below. */
+#define CONFIG_KEPT_BYTES (16ull << 20)
+#define CONFIG_FRAME_PART 512 /* of the memory: 8 bytes a page */
+uint64_t config_platform_kept(const struct config_platform *platform);
 
 #define CONFIG_REGIONS_MAX     4
 #define CONFIG_DEVICE_IRQS_MAX 8
@@ -44,6 +55,9 @@ bool config_platform_read(struct config_platform *platform, const void *dtb, siz
 
 /* Whether the machine is the one that a configuration calls `name`. *known: such a name exists. */
 bool config_platform_is(const struct config_platform *platform, const char *name, bool *known);
+
+/* The string by which its device tree names the machine, or "". */
+const char *config_platform_compatible(const struct config_platform *platform);
 
 /* Looks up a device by path or alias. NULL, or what is wrong with it. */
 const char *config_platform_device(const struct config_platform *platform, const char *path,

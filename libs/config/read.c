@@ -6,6 +6,7 @@
  */
 #include "check.h"
 #include "config.h"
+#include "similar.h"
 #include "size.h"
 
 #include <keel/edge.h>
@@ -37,6 +38,8 @@ struct property {
     unsigned where;
     void (*read)(struct reader *reader, const struct value *value);
 };
+
+#define DEADLINE_MS 1000u /* of a service that the configuration gives none */
 
 #define ERROR(reader, value, ...) \
     config_error((reader)->report, (reader)->path, (value)->name, __VA_ARGS__)
@@ -188,14 +191,27 @@ static bool read_size(struct reader *reader, const struct value *value, uint64_t
 
 /* Properties. */
 
+/* The name of a file in the bundle, which has no folders. */
+static void read_file_name(struct reader *reader, const struct value *value, const char **name)
+{
+    const char *string;
+
+    if (!read_string(reader, value, CONFIG_IMAGE_NAME_MAX, &string))
+        return;
+    if (strchr(string, '/'))
+        ERROR(reader, value, "\"%s\" is a path, expected the name of a file in the bundle", string);
+    else
+        *name = string;
+}
+
 static void read_image(struct reader *reader, const struct value *value)
 {
-    (void)read_string(reader, value, CONFIG_IMAGE_NAME_MAX, &reader->domain->image);
+    read_file_name(reader, value, &reader->domain->image);
 }
 
 static void read_ramdisk(struct reader *reader, const struct value *value)
 {
-    (void)read_string(reader, value, CONFIG_IMAGE_NAME_MAX, &reader->domain->ramdisk);
+    read_file_name(reader, value, &reader->domain->ramdisk);
 }
 
 static void read_bootargs(struct reader *reader, const struct value *value)
@@ -265,6 +281,18 @@ static void read_provides(struct reader *reader, const struct value *value)
     }
 }
 
+/* A domain's name that is nearly this one, for a message. */
+static const char *similar_domain(const struct config *config, const char *name,
+                                  char text[SIMILAR_TEXT])
+{
+    struct similar similar;
+
+    similar_begin(&similar, name);
+    for (uint16_t id = 1; id < config->ndomains; id++)
+        similar_offer(&similar, config->domain[id].name);
+    return similar_text(&similar, text);
+}
+
 static void add_use(struct reader *reader, const struct value *value, const char *string,
                     bool one_way)
 {
@@ -292,9 +320,11 @@ static void add_use(struct reader *reader, const struct value *value, const char
         port = (uint32_t)number;
     }
 
+    char hint[SIMILAR_TEXT];
     uint16_t peer = config_find(reader->config, name);
     if (peer == CONFIG_NONE)
-        ERROR(reader, value, "there is no \"%s\", expected the name of a service or guest", name);
+        ERROR(reader, value, "there is no \"%s\"%s, expected the name of a service or guest", name,
+              similar_domain(reader->config, name, hint));
     else if (domain->nuses == CONFIG_USES_MAX)
         ERROR(reader, value, "too many peers, expected at most %d", CONFIG_USES_MAX);
     else
@@ -355,7 +385,7 @@ static void read_start(struct reader *reader, const struct value *value)
 
 static void read_deadline(struct reader *reader, const struct value *value)
 {
-    (void)read_number(reader, value, 1, 60000, &reader->domain->deadline_ms);
+    (void)read_number(reader, value, 0, 60000, &reader->domain->deadline_ms);
 }
 
 /* Time that is the domain's own whatever the policy plans: <budget period>, in microseconds. */
@@ -415,6 +445,11 @@ static void read_kernel_memory(struct reader *reader, const struct value *value)
         reader->domain->kernel_pages = (uint32_t)(bytes / KEEL_PAGE_SIZE);
 }
 
+static void read_refusals(struct reader *reader, const struct value *value)
+{
+    (void)read_number(reader, value, 0, UINT32_MAX, &reader->domain->refusals_max);
+}
+
 static void read_compatible(struct reader *reader, const struct value *value)
 {
     (void)reader; /* was read when the domain got its id */
@@ -453,10 +488,29 @@ static const struct property restart_properties[] = {
 
 static const struct property quota_properties[] = {
     {"kernel-memory", IN_ALL, read_kernel_memory},
+    {"refusals", IN_ALL, read_refusals},
     {NULL, 0, NULL},
 };
 
-/* Reads every property of a node by the table; "allowed" lists what may stand there. */
+static void tell_unknown(struct reader *reader, const struct value *value,
+                         const struct property *table, unsigned where)
+{
+    char allowed[256] = "", hint[SIMILAR_TEXT];
+    struct similar similar;
+    size_t used = 0;
+
+    similar_begin(&similar, value->name);
+    for (const struct property *p = table; p->name; p++)
+        if ((p->where & where) && used < sizeof allowed - 1) {
+            similar_offer(&similar, p->name);
+            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s",
+                                     used ? ", " : "", p->name);
+        }
+    ERROR(reader, value, "unknown property%s, expected %s%s", similar_text(&similar, hint),
+          used ? "one of " : "none", allowed);
+}
+
+/* Reads every property of a node by the table of what may stand there. */
 static void read_properties(struct reader *reader, int node, const struct property *table,
                             unsigned where)
 {
@@ -471,21 +525,28 @@ static void read_properties(struct reader *reader, int node, const struct proper
         value.data = fdt_getprop_by_offset(dtb, property, &value.name, &value.bytes);
         if (!value.data || strcmp(value.name, "phandle") == 0)
             continue;
-        while (p->name && (strcmp(p->name, value.name) != 0 || !(p->where & where)))
-            p++;
-        if (p->name) {
-            p->read(reader, &value);
+        if (fdt_getprop(dtb, node, value.name, NULL) != value.data) { /* finds the first */
+            ERROR(reader, &value, "is there twice, expected once");
             continue;
         }
-
-        char allowed[256] = "";
-        size_t used = 0;
-        for (p = table; p->name; p++)
-            if ((p->where & where) && used < sizeof allowed - 1)
-                used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s",
-                                         used ? ", " : "", p->name);
-        ERROR(reader, &value, "unknown property, expected one of %s", allowed);
+        while (p->name && (strcmp(p->name, value.name) != 0 || !(p->where & where)))
+            p++;
+        if (!p->name)
+            tell_unknown(reader, &value, table, where);
+        else
+            p->read(reader, &value);
     }
+}
+
+/* Of nodes with one name only the first is read. */
+static bool is_first(struct reader *reader, const char *path, int parent, int node)
+{
+    const void *dtb = reader->config->dtb;
+
+    if (fdt_subnode_offset(dtb, parent, fdt_get_name(dtb, node, NULL)) == node)
+        return true;
+    config_error(reader->report, path, NULL, "is there twice, expected different names");
+    return false;
 }
 
 static void read_subnode(struct reader *reader, int node, const char *name,
@@ -496,10 +557,15 @@ static void read_subnode(struct reader *reader, int node, const char *name,
     snprintf(inner.path, sizeof inner.path, "%.64s/%.64s", reader->path, name);
     read_properties(&inner, node, table, IN_ALL);
 
-    int child = fdt_first_subnode(reader->config->dtb, node);
-    if (child >= 0)
-        config_error(reader->report, inner.path, NULL, "has a node \"%s\", expected none",
-                     fdt_get_name(reader->config->dtb, child, NULL));
+    int child;
+    fdt_for_each_subnode(child, reader->config->dtb, node)
+    {
+        char path[sizeof inner.path];
+
+        snprintf(path, sizeof path, "%.100s/%.50s", inner.path,
+                 fdt_get_name(reader->config->dtb, child, NULL));
+        config_error(reader->report, path, NULL, "unknown node, expected none");
+    }
 }
 
 /* `rights`: a node per domain that something may be done to, or `self`. */
@@ -521,6 +587,7 @@ static const struct {
 struct right_reader {
     struct reader reader;
     bool self;
+    bool allow; /* the property is there */
     struct config_right right;
     uint32_t nwindows;
     struct {
@@ -539,14 +606,23 @@ static void read_allow(struct reader *reader, const struct value *value)
     struct right_reader *rights = right_reader(reader);
     const char *string;
 
+    rights->allow = true;
     for (int at = 0; next_string(reader, value, &at, &string);) {
+        char hint[SIMILAR_TEXT];
+        struct similar similar;
         uint32_t right = 0;
 
-        for (size_t i = 0; i < sizeof right_names / sizeof right_names[0]; i++)
-            if (strcmp(string, right_names[i].name) == 0 && right_names[i].self == rights->self)
+        similar_begin(&similar, string);
+        for (size_t i = 0; i < sizeof right_names / sizeof right_names[0]; i++) {
+            if (right_names[i].self != rights->self)
+                continue;
+            similar_offer(&similar, right_names[i].name);
+            if (strcmp(string, right_names[i].name) == 0)
                 right = right_names[i].right;
+        }
         if (!right)
-            ERROR(reader, value, "\"%s\" is unknown, expected %s", string,
+            ERROR(reader, value, "\"%s\" is unknown%s, expected %s", string,
+                  similar_text(&similar, hint),
                   rights->self ? "schedule, audit or system"
                                : "read, write, serve, calls, interrupt, vcpu, stop, watch or "
                                  "registers");
@@ -587,14 +663,17 @@ static void read_interrupts(struct reader *reader, const struct value *value)
 {
     struct config_right *right = &right_reader(reader)->right;
 
+    right->irq_lo = right->irq_hi = 0; /* after a mistake: not missing, and nobody's */
     if (!is_cells(reader, value))
         return;
     if (value->bytes != 8 || cell(value, 0) > cell(value, 1) ||
-        cell(value, 1) >= 32 + KEEL_SPIS_MAX)
+        cell(value, 1) >= 32 + KEEL_SPIS_MAX) {
         ERROR(reader, value, "not a range, expected <first last> with last at most %d",
               32 + KEEL_SPIS_MAX - 1);
+        return;
+    }
     right->irq_lo = cell(value, 0);
-    right->irq_hi = value->bytes == 8 ? cell(value, 1) : 0;
+    right->irq_hi = cell(value, 1);
 }
 
 static void read_right_cpus(struct reader *reader, const struct value *value)
@@ -617,7 +696,7 @@ static void add_right(struct right_reader *rights)
 
     if (domain->nrights == CONFIG_RIGHTS_MAX) {
         config_error(reader->report, reader->path, NULL,
-                     "too many rights and windows, expected at most %d", CONFIG_RIGHTS_MAX);
+                     "too many rights and windows, expected at most %d in all", CONFIG_RIGHTS_MAX);
         return;
     }
     domain->rights[domain->nrights++] = rights->right;
@@ -635,8 +714,19 @@ static void read_right(struct reader *reader, int node, const char *name)
     right->target =
         rights.self ? (uint16_t)(reader->domain - config->domain) : config_find(config, name);
     if (right->target == CONFIG_NONE) {
+        char hint[SIMILAR_TEXT];
+
         config_error(reader->report, rights.reader.path, NULL,
-                     "there is no \"%s\", expected the name of a service or guest, or self", name);
+                     "there is no \"%s\"%s, expected the name of a service or guest, or self", name,
+                     similar_domain(config, name, hint));
+        return;
+    }
+    if (!rights.self && (right->target == KEEL_DOMAIN_BUILDER ||
+                         right->target == reader->domain - config->domain)) {
+        config_error(
+            reader->report, rights.reader.path, NULL,
+            "nobody has such rights over the builder, or over itself by its name, expected "
+            "another service or guest, or self");
         return;
     }
     right->irq_lo = 1; /* none */
@@ -644,7 +734,7 @@ static void read_right(struct reader *reader, int node, const char *name)
     read_properties(&rights.reader, node, right_properties, IN_ALL);
 
     bool needs_window = (right->rights & KEEL_RIGHT_SERVE) != 0;
-    if (right->rights == 0)
+    if (!rights.allow)
         config_error(reader->report, rights.reader.path, "allow", "missing, expected rights");
     if (needs_window && rights.nwindows == 0)
         config_error(reader->report, rights.reader.path, "memory",
@@ -680,12 +770,33 @@ static void read_rights(struct reader *reader, int node)
     snprintf(inner.path, sizeof inner.path, "%.64s/rights", reader->path);
     read_properties(&inner, node, none, IN_ALL);
     fdt_for_each_subnode(child, dtb, node)
-        read_right(reader, child, fdt_get_name(dtb, child, NULL));
+    {
+        const char *name = fdt_get_name(dtb, child, NULL);
+
+        snprintf(inner.path, sizeof inner.path, "%.64s/rights/%.64s", reader->path, name);
+        if (is_first(&inner, inner.path, node, child))
+            read_right(reader, child, name);
+    }
 }
 
 /* Domains. */
 
 static void read_domain(struct reader *reader, uint16_t id, int node);
+
+static void tell_unknown_node(struct reader *reader, const char *path, const char *name, bool guest)
+{
+    static const char *const names[] = {"restart", "quota", "rights", "emulation"};
+    char hint[SIMILAR_TEXT];
+    struct similar similar;
+
+    similar_begin(&similar, name);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (i != (guest ? 2 : 3))
+            similar_offer(&similar, names[i]);
+    config_error(reader->report, path, NULL, "unknown node%s, expected %s",
+                 similar_text(&similar, hint),
+                 guest ? "restart, quota or emulation" : "restart, quota or rights");
+}
 
 static void read_domain_subnodes(struct reader *reader, int node)
 {
@@ -696,7 +807,11 @@ static void read_domain_subnodes(struct reader *reader, int node)
     {
         const char *name = fdt_get_name(config->dtb, child, NULL);
         bool guest = reader->domain->kind == CONFIG_GUEST;
+        char path[sizeof reader->path];
 
+        snprintf(path, sizeof path, "%.64s/%.64s", reader->path, name);
+        if (!is_first(reader, path, node, child))
+            continue;
         if (strcmp(name, "restart") == 0)
             read_subnode(reader, child, name, restart_properties);
         else if (strcmp(name, "quota") == 0)
@@ -706,8 +821,7 @@ static void read_domain_subnodes(struct reader *reader, int node)
         else if (strcmp(name, "emulation") == 0 && guest)
             read_domain(reader, reader->domain->pair, child);
         else
-            config_error(reader->report, reader->path, NULL, "unknown node \"%s\", expected %s",
-                         name, guest ? "restart, quota or emulation" : "restart, quota or rights");
+            tell_unknown_node(reader, path, name, guest);
     }
 }
 
@@ -733,9 +847,9 @@ static void domain_defaults(const struct config *config, struct config_domain *d
     domain->cpus = all_cpus(config);
     domain->console = true;
     domain->vcpus = 1;
-    domain->kernel_pages = 32;
     domain->memory = domain->kind == CONFIG_GUEST ? 0 : 2 * KEEL_BLOCK_SIZE / 2;
     domain->restart = (struct config_restart){.limit = 10, .then = CONFIG_THEN_STOP};
+    domain->deadline_ms = DEADLINE_MS;
 }
 
 static bool is_name(const char *name)
@@ -872,10 +986,13 @@ bool config_read(struct config *config, const void *dtb, size_t bytes,
     config->platform = *platform;
     config->console = CONFIG_NONE;
     config->scheduler = CONFIG_NONE;
-    if (wrong) {
+    if (wrong)
         config_error(report, "/", NULL, "not a device tree (%s), expected what dtc writes", wrong);
+    if (bytes > CONFIG_TREE_MAX)
+        config_error(report, "/", NULL, "%zu bytes are too many, expected at most %dK", bytes,
+                     CONFIG_TREE_MAX >> 10);
+    if (wrong || bytes > CONFIG_TREE_MAX)
         return false;
-    }
     read_root(&reader);
     for (uint16_t id = 1; id < config->ndomains; id++)
         if (config->domain[id].kind != CONFIG_EMULATION)
@@ -900,4 +1017,14 @@ void config_path(const struct config *config, uint16_t id, char *path, size_t si
         snprintf(path, size, "/%s/emulation", config->domain[domain->pair].name);
     else
         snprintf(path, size, "/%s", id == 0 ? "" : domain->name);
+}
+
+void config_right_path(const struct config *config, uint16_t id, uint16_t target, char *path,
+                       size_t size)
+{
+    char holder[64];
+
+    config_path(config, id, holder, sizeof holder);
+    snprintf(path, size, "%s/rights/%s", holder,
+             target == id ? "self" : config->domain[target].name);
 }

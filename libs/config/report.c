@@ -5,6 +5,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Names and values are whatever a damaged tree holds; what is told is one line of text. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+}
+
 void config_error(struct config_report *report, const char *node, const char *property,
                   const char *format, ...)
 {
@@ -14,6 +22,7 @@ void config_error(struct config_report *report, const char *node, const char *pr
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    make_printable(message);
     report->errors++;
     if (report->tell)
         report->tell(report->context, node, property, message);
@@ -26,4 +35,5 @@ void config_error_line(char *line, size_t size, const char *node, const char *pr
         snprintf(line, size, "%s: %s: %s", node, property, message);
     else
         snprintf(line, size, "%s: %s", node, message);
+    make_printable(line);
 }

@@ -118,6 +118,14 @@ void authority_print(const struct config *config, const struct authority_source 
         }
 }
 
+void authority_rights(uint32_t rights, char text[AUTHORITY_RIGHTS_TEXT])
+{
+    struct line line = {.used = 0};
+
+    append_rights(&line, rights);
+    snprintf(text, AUTHORITY_RIGHTS_TEXT, "%.*s", AUTHORITY_RIGHTS_TEXT - 1, line.text);
+}
+
 bool authority_derived(void *context, uint16_t domain, uint16_t index, struct keel_edge *edge)
 {
     const struct authority *authority = context;

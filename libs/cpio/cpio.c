@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define HEADER_BYTES   110u /* a magic of 6 characters, 13 fields of 8 hexadecimal digits */
-#define NAME_MAX_BYTES 4096u
+#define NAME_MAX_BYTES (CPIO_HEADER_MAX - HEADER_BYTES)
 #define MODE_TYPE      0170000u
 #define MODE_REGULAR   0100000u
 
@@ -83,6 +83,21 @@ static const char *entry_read(const uint8_t *archive, size_t bytes, size_t at, s
     return NULL;
 }
 
+static bool is_last(const struct entry *entry)
+{
+    return strcmp(entry->name, "TRAILER!!!") == 0;
+}
+
+const char *cpio_step(const uint8_t *archive, size_t bytes, size_t *at)
+{
+    struct entry entry;
+    const char *wrong = entry_read(archive, bytes, *at, &entry);
+
+    if (!wrong && !is_last(&entry))
+        *at = pad(entry.data + entry.bytes);
+    return wrong;
+}
+
 const char *cpio_next(const uint8_t *archive, size_t bytes, size_t *at, struct cpio_file *file)
 {
     for (;;) {
@@ -90,7 +105,7 @@ const char *cpio_next(const uint8_t *archive, size_t bytes, size_t *at, struct c
         const char *wrong = entry_read(archive, bytes, *at, &entry);
 
         file->name = NULL;
-        if (wrong || strcmp(entry.name, "TRAILER!!!") == 0)
+        if (wrong || is_last(&entry))
             return wrong;
         *at = pad(entry.data + entry.bytes);
         if ((entry.mode & MODE_TYPE) != MODE_REGULAR)

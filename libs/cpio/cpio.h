@@ -23,6 +23,15 @@ struct cpio_file {
 const char *cpio_next(const uint8_t *archive, size_t bytes, size_t *at, struct cpio_file *file)
     __attribute__((warn_unused_result));
 
+#define CPIO_HEADER_MAX (110u + 4096u) /* bytes that an entry has before its data */
+
+/*
+ * The same of an entry of any type: where the next one is; *at stays behind the last one. Reads no
+ * more than CPIO_HEADER_MAX bytes, from *at: for who has to make them readable first.
+ */
+const char *cpio_step(const uint8_t *archive, size_t bytes, size_t *at)
+    __attribute__((warn_unused_result));
+
 /* Checks the whole archive: every entry, and that no name is there twice. NULL or what is wrong. */
 const char *cpio_check(const uint8_t *archive, size_t bytes) __attribute__((warn_unused_result));
 

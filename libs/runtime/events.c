@@ -5,13 +5,18 @@
 #include <keel/calls.h>
 #include <keel/counter.h>
 
+#define NOW 1u /* a deadline that has passed */
+
 uint64_t events_kept;
 
 uint64_t events_wait(uint64_t deadline)
 {
-    uint64_t word = events_kept;
+    uint64_t kept = events_kept;
+    uint64_t word = (uint64_t)keel_wait(kept != 0 ? NOW : deadline);
+    if (kept == 0)
+        return word;
     events_kept = 0;
-    return word != 0 ? word : (uint64_t)keel_wait(deadline);
+    return events_failed(word) ? kept : kept | word;
 }
 
 uint64_t events_wait_for(uint64_t bits, uint64_t deadline)
@@ -26,6 +31,6 @@ uint64_t events_wait_for(uint64_t bits, uint64_t deadline)
             return 0;
         uint64_t word = (uint64_t)keel_wait(deadline);
         if (!events_failed(word))
-            events_kept |= word & ~EVENT(KEEL_EVENT_TIME);
+            events_kept |= word & ~(EVENT(KEEL_EVENT_TIME) | EVENT(KEEL_EVENT_PING));
     }
 }

@@ -14,14 +14,14 @@
 /* Of the event word, what was taken and not yet handled. */
 extern uint64_t events_kept;
 
-/* Whether what `wait` or `reply_wait` gave is an error: bits 4..31 of an event word are never set.
+/* Whether what `wait` or `reply_wait` gave is an error: bits 5..31 of an event word are never set.
  */
 static inline bool events_failed(uint64_t word)
 {
     return word > (uint64_t)-4096;
 }
 
-/* What was kept, or else waits for the next events; deadline: ticks, 0: none. */
+/* The next events, with what was kept; waits for them if nothing was. deadline: ticks, 0: none. */
 uint64_t events_wait(uint64_t deadline);
 
 /* Waits until one of `bits` is set (and takes those) or the deadline has passed; keeps the others.

@@ -8,10 +8,13 @@
 
 #include <keel/calls.h>
 #include <keel/counter.h>
+#include <runtime/clock.h>
 #include <runtime/events.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MESSAGES_PER_TURN 32 /* of one ring, before exits and timers are looked at again */
+#define TURN_NS           2000000u /* after which each ring has at most one more message's turn */
 #define TIMERS_PER_TURN   16
 #define INTERRUPT_BITS    32u
 
@@ -50,17 +53,11 @@ static struct {
     uint64_t deadline; /* the earliest timer's; 0: none */
     loop_exit_handler *exit;
     void *exit_context;
-    loop_life_handler *life;
-    void *life_context;
-    loop_message_handler *plan;
-    void *plan_context;
-    loop_handler *lost;
-    void *lost_context;
-    loop_handler *space;
-    void *space_context;
+    struct loop_watch *watches;
     struct port *ports;
     struct loop_timer *timers; /* those that are set, in no order */
     struct interrupt interrupts[INTERRUPT_BITS];
+    bool in_handler;
 } loop = {.exit = exit_unhandled};
 
 void loop_exits(loop_exit_handler *handler, void *context)
@@ -69,43 +66,25 @@ void loop_exits(loop_exit_handler *handler, void *context)
     loop.exit_context = context;
 }
 
-void loop_life(loop_life_handler *handler, void *context)
+void loop_watch(struct loop_watch *watch)
 {
-    loop.life = handler;
-    loop.life_context = context;
+    watch->next = loop.watches;
+    loop.watches = watch;
 }
 
-void loop_plans(loop_message_handler *handler, void *context)
+bool loop_in_handler(void)
 {
-    loop.plan = handler;
-    loop.plan_context = context;
+    return loop.in_handler;
 }
 
-void loop_lost(loop_handler *handler, void *context)
+int loop_port_in(uint32_t port, uint16_t partner, void *memory, uint32_t pages,
+                 loop_message_handler *handler, void *context)
 {
-    loop.lost = handler;
-    loop.lost_context = context;
-}
-
-void loop_space(loop_handler *handler, void *context)
-{
-    loop.space = handler;
-    loop.space_context = context;
-}
-
-int loop_port(uint32_t port, uint16_t partner, size_t bytes, loop_message_handler *handler,
-              void *context)
-{
-    if (bytes == 0 || bytes > ARGO_RING_BYTES_MAX - KEEL_PAGE_SIZE)
-        return -KEEL_EINVAL;
-    uint32_t pages = KEEL_ARGO_PAGES((uint32_t)bytes);
     struct port *made = calloc(1, sizeof(*made));
-    void *memory = aligned_alloc(KEEL_PAGE_SIZE, pages * KEEL_PAGE_SIZE);
-    int status = -KEEL_ENOMEM;
-    if (made != NULL && memory != NULL)
-        status = argo_ring_register(&made->ring, port, partner, memory, ARGO_RING_LEN(pages));
+    if (made == NULL)
+        return -KEEL_ENOMEM;
+    int status = argo_ring_resume(&made->ring, port, partner, memory, ARGO_RING_LEN(pages));
     if (status < 0) {
-        free(memory);
         free(made);
         return status;
     }
@@ -114,6 +93,22 @@ int loop_port(uint32_t port, uint16_t partner, size_t bytes, loop_message_handle
     made->next = loop.ports;
     loop.ports = made;
     return 0;
+}
+
+int loop_port(uint32_t port, uint16_t partner, size_t bytes, loop_message_handler *handler,
+              void *context)
+{
+    if (bytes == 0 || bytes > ARGO_RING_BYTES_MAX - KEEL_PAGE_SIZE)
+        return -KEEL_EINVAL;
+    uint32_t pages = KEEL_ARGO_PAGES((uint32_t)bytes);
+    void *memory = aligned_alloc(KEEL_PAGE_SIZE, pages * KEEL_PAGE_SIZE);
+    if (memory == NULL)
+        return -KEEL_ENOMEM;
+    memset(memory, 0, sizeof(struct keel_argo_ring));
+    int status = loop_port_in(port, partner, memory, pages, handler, context);
+    if (status < 0)
+        free(memory);
+    return status;
 }
 
 void loop_port_resume(uint32_t port)
@@ -200,12 +195,12 @@ static void timers_run(void)
     timers_reckon();
 }
 
-static void port_serve(struct port *port)
+static void port_serve(struct port *port, uint64_t turn_end)
 {
     struct argo_message message;
     int served = 0;
     while (!port->paused && argo_ring_next(&port->ring, &message)) {
-        if (served == MESSAGES_PER_TURN) {
+        if (served == MESSAGES_PER_TURN || (served > 0 && keel_counter() >= turn_end)) {
             events_kept |= EVENT(KEEL_EVENT_ARGO);
             break;
         }
@@ -218,6 +213,37 @@ static void port_serve(struct port *port)
     }
     if (served > 0)
         argo_notify();
+}
+
+void loop_port_serve(uint32_t port)
+{
+    const bool before = loop.in_handler;
+    loop.in_handler = true;
+    for (struct port *p = loop.ports; p != NULL; p = p->next)
+        if (p->ring.port == port)
+            port_serve(p, keel_counter() + clock_ticks(TURN_NS));
+    loop.in_handler = before;
+}
+
+static void space_tell(void)
+{
+    for (struct loop_watch *watch = loop.watches; watch != NULL; watch = watch->next)
+        if (watch->space != NULL)
+            watch->space(watch->context);
+}
+
+static void lost_tell(void)
+{
+    for (struct loop_watch *watch = loop.watches; watch != NULL; watch = watch->next)
+        if (watch->lost != NULL)
+            watch->lost(watch->context);
+}
+
+static void life_tell(const struct keel_life *life)
+{
+    for (struct loop_watch *watch = loop.watches; watch != NULL; watch = watch->next)
+        if (watch->life != NULL)
+            watch->life(watch->context, life);
 }
 
 static void interrupts_serve(uint64_t bits)
@@ -235,18 +261,20 @@ static void interrupts_serve(uint64_t bits)
 static __attribute__((noinline)) void others_serve(uint64_t events)
 {
     uint64_t interrupts = events >> KEEL_EVENT_IRQ << KEEL_EVENT_IRQ;
+    loop.in_handler = true;
     if (interrupts != 0)
         interrupts_serve(interrupts);
     if ((events & EVENT(KEEL_EVENT_ARGO)) != 0) {
+        const uint64_t turn_end = keel_counter() + clock_ticks(TURN_NS);
         for (struct port *port = loop.ports; port != NULL; port = port->next)
-            port_serve(port);
-        if (loop.space != NULL)
-            loop.space(loop.space_context);
+            port_serve(port, turn_end);
+        space_tell();
     }
-    if ((events & EVENT(KEEL_EVENT_LOST)) != 0 && loop.lost != NULL)
-        loop.lost(loop.lost_context);
+    if ((events & EVENT(KEEL_EVENT_LOST)) != 0)
+        lost_tell();
     if (timers_due())
         timers_run();
+    loop.in_handler = false;
 }
 
 struct answer {
@@ -274,11 +302,10 @@ static __attribute__((noinline)) bool notice_serve(void)
     if (message.type == KEEL_MESSAGE_EXIT && argo_message_take(&message, &exit)) {
         struct loop_reply reply = loop.exit(loop.exit_context, &exit);
         answer_send((struct answer){reply.action != LOOP_LATER, exit.peer, exit.seq, reply});
-    } else if (message.type == KEEL_MESSAGE_LIFE && loop.life != NULL &&
-               argo_message_take(&message, &life)) {
-        loop.life(loop.life_context, &life);
-    } else if (message.type == KEEL_MESSAGE_PLAN && loop.plan != NULL) {
-        (void)loop.plan(loop.plan_context, &message);
+    } else if (message.type == KEEL_MESSAGE_LIFE && argo_message_take(&message, &life)) {
+        loop.in_handler = true;
+        life_tell(&life);
+        loop.in_handler = false;
     }
     argo_ring_consume(&loop.kernel, &message);
     return true;

@@ -60,25 +60,26 @@ static inline struct loop_reply loop_later(void)
 typedef struct loop_reply loop_exit_handler(void *context, const struct keel_exit *exit);
 void loop_exits(loop_exit_handler *handler, void *context);
 
-/* Starts and deaths of the domains that this service watches. */
+/*
+ * What may be of interest to several parts of a service, each of which has a place in the loop's
+ * list: storage of its own, that stays. Handlers that are NULL are not called.
+ */
+typedef void loop_handler(void *context);
 typedef void loop_life_handler(void *context, const struct keel_life *life);
-void loop_life(loop_life_handler *handler, void *context);
+struct loop_watch {
+    loop_life_handler *life; /* a domain that this service watches starts or has died */
+    loop_handler *lost;      /* something from the kernel did not fit its ring: look at everything */
+    loop_handler *space;     /* a ring that was full when we sent may have space: try again */
+    void *context;
+    struct loop_watch *next; /* the loop's */
+};
+void loop_watch(struct loop_watch *watch);
 
 /*
  * A message. True: it is done with. False: not now: it stays, and so does what came after it, until
  * loop_port_resume; the ring fills, and senders are told so.
  */
 typedef bool loop_message_handler(void *context, const struct argo_message *message);
-
-/* Other messages of the kernel: KEEL_MESSAGE_PLAN. They cannot be refused. */
-void loop_plans(loop_message_handler *handler, void *context);
-
-/* Something from the kernel did not fit the kernel ring: look at everything again. */
-typedef void loop_handler(void *context);
-void loop_lost(loop_handler *handler, void *context);
-
-/* A ring that was full when we sent may have space: try again. */
-void loop_space(loop_handler *handler, void *context);
 
 /*
  * Messages to own `port` from `partner` (KEEL_DOMAIN_ANY: from all who may) in a ring of `bytes`,
@@ -87,6 +88,14 @@ void loop_space(loop_handler *handler, void *context);
 must_check int loop_port(uint32_t port, uint16_t partner, size_t bytes,
                          loop_message_handler *handler, void *context);
 void loop_port_resume(uint32_t port);
+
+/* Handles what there is for one port now. For those who wait outside handlers. */
+void loop_port_serve(uint32_t port);
+
+/* The same in memory of the caller, page-aligned, in which messages of a former life are found again
+ * (see vault.h). */
+must_check int loop_port_in(uint32_t port, uint16_t partner, void *memory, uint32_t pages,
+                            loop_message_handler *handler, void *context);
 
 /*
  * Interrupts of a device: the handler is called once per interrupt that fired, with its bit in the
@@ -108,6 +117,9 @@ void loop_timer_set(struct loop_timer *timer, uint64_t deadline, loop_handler *h
 void loop_timer_stop(struct loop_timer *timer);
 
 _Noreturn void loop_run(void);
+
+/* Whether a handler runs, other than one of exits: who waits then makes everybody wait. */
+bool loop_in_handler(void);
 
 /*
  * What loop_run does, for programs that must do something in between: begin once, then turn with

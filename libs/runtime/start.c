@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the builder's block in the auxiliary vector; see start.h. */
+/* What the start block says, by name; see start.h. */
 #include <runtime/start.h>
 
 #include <string.h>
-#include <sys/auxv.h>
-
-const struct keel_start *keel_start(void)
-{
-    static const struct keel_start *start;
-    if (start == NULL) {
-        const struct keel_start *found = (const struct keel_start *)getauxval(KEEL_AT_START);
-        if (found != NULL && found->version == KEEL_START_VERSION && found->size >= sizeof(*found))
-            start = found;
-    }
-    return start;
-}
 
 const struct keel_connection *keel_connection_at(uint32_t index)
 {
@@ -37,6 +25,16 @@ const struct keel_connection *keel_connection_find(const char *name)
     const struct keel_connection *connection;
     for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
         if (strncmp(connection->name, name, KEEL_NAME_MAX) == 0)
+            return connection;
+    return NULL;
+}
+
+const struct keel_connection *keel_connection_with(const char *name, uint32_t port, uint32_t rights)
+{
+    const struct keel_connection *connection;
+    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
+        if ((name == NULL || strncmp(connection->name, name, KEEL_NAME_MAX) == 0) &&
+            (port == 0 || connection->port == port) && (connection->rights & rights) == rights)
             return connection;
     return NULL;
 }

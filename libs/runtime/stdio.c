@@ -2,30 +2,35 @@
 /* See stdio.h. */
 #include <runtime/stdio.h>
 
-#include <argo/argo.h>
 #include <errno.h>
 #include <keel/calls.h>
 #include <keel/console.h>
 #include <runtime/clock.h>
 #include <runtime/events.h>
-#include <runtime/loop.h>
+#include <runtime/retry.h>
 #include <runtime/start.h>
+#include <runtime/stream.h>
 #include <stdio.h>
 #include <string.h>
 
-#define KERNEL_CONSOLE_BYTES_MAX 128u
-#define KEPT_MAX                 2048u
-#define RETRY_MS                 10u /* at first; then twice as long each time, up to: */
-#define RETRY_MAX_MS             1000u
-#define LAST_WORDS_MS            50u
+#define KERNEL_CONSOLE_BYTES_MAX    128u
+#define KERNEL_CONSOLE_REFUSALS_MAX 100000u /* seconds, on any UART */
+#define KEPT_MAX                    2048u   /* bytes that the console can't take now */
+#define INPUT_RING_BYTES            4000u
+#define LAST_WORDS_MS               50u
+#define LAST_LOOK_MS                10u
+#define REFUSED_MS                  200u /* that a console which dies is waited for; then there is none */
 
-/* Output that the console cannot take now: it has no space, or has not started yet. */
-static char kept[KEPT_MAX];
-static size_t kept_used;
-static struct loop_timer retry;
+static uint8_t kept[KEPT_MAX];
+static struct stream_store store;
+static struct stream_writer out = {.from = KEEL_PORT_STDIO,
+                                   .store = &store,
+                                   .buffer = kept,
+                                   .size = KEPT_MAX,
+                                   .part_most = KEEL_CONSOLE_BYTES_MAX};
 
-static uint64_t dropped;        /* so far: what did not fit there either */
-static uint64_t dropped_untold; /* of these, what the console does not know yet */
+static uint64_t dropped; /* so far */
+static bool denied;      /* the kernel's own console is not for this service */
 
 static const struct keel_connection *console(void)
 {
@@ -35,99 +40,76 @@ static const struct keel_connection *console(void)
     return connection;
 }
 
-static bool denied; /* the kernel's own console is not for this service */
-
-static bool kernel_write(const char *bytes, size_t n)
+/* The rest is lost if the UART does not take it for so long. */
+static bool kernel_write(const uint8_t *bytes, size_t n)
 {
-    while (n > 0 && !denied) {
+    for (uint32_t refusals = 0; n > 0 && !denied && refusals < KERNEL_CONSOLE_REFUSALS_MAX;) {
         size_t part = n < KERNEL_CONSOLE_BYTES_MAX ? n : KERNEL_CONSOLE_BYTES_MAX;
-        denied = keel_console_write(bytes, part) < 0;
-        bytes += part;
-        n -= part;
+        int64_t taken = keel_console_write((const char *)bytes, part);
+        denied = taken < 0;
+        refusals = taken == 0 ? refusals + 1 : 0;
+        bytes += denied ? 0 : taken;
+        n -= denied ? 0 : (size_t)taken;
     }
     return !denied;
 }
 
-/* One message; false: not now. */
-static bool console_write(const char *bytes, size_t n)
+/* What was kept for a console that does not come is the kernel's to show. When there is one, it
+ * does not hear of that: another stream begins. */
+static bool kept_show(void)
 {
-    if (console() == NULL)
-        return kernel_write(bytes, n);
-    int status = argo_send_to(console(), KEEL_PORT_STDIO, KEEL_CONSOLE_OUTPUT, bytes, n);
-    if (status < 0 && status != -EAGAIN && status != -EBUSY)
-        return kernel_write(bytes, n);
-    return status >= 0;
-}
-
-/* What was kept, then how much was dropped behind it. */
-static void flush(void)
-{
-    size_t done = 0;
-    while (done < kept_used) {
-        size_t part = kept_used - done;
-        if (part > KEEL_CONSOLE_BYTES_MAX)
-            part = KEEL_CONSOLE_BYTES_MAX;
-        if (!console_write(kept + done, part))
-            break;
-        done += part;
+    while (stream_unsent(&out) > 0) {
+        const uint64_t from = store.sent % KEPT_MAX, unsent = stream_unsent(&out);
+        const uint64_t n = KEPT_MAX - from < unsent ? KEPT_MAX - from : unsent;
+        if (!kernel_write(&kept[from], n))
+            return false;
+        store.sent += n;
     }
-    memmove(kept, kept + done, kept_used - done);
-    kept_used -= done;
-    if (kept_used == 0 && dropped_untold != 0 && console() != NULL &&
-        argo_send_to(console(), KEEL_PORT_STDIO, KEEL_CONSOLE_DROPPED, &dropped_untold,
-                     sizeof(dropped_untold)) >= 0)
-        dropped_untold = 0;
+    (void)stream_writer_open(&out, false);
+    return true;
 }
 
-static void on_retry(void *context);
-
-static void retry_later(void)
+/* To the console, in order, behind what was kept; how many bytes are taken. */
+static size_t console_write(const uint8_t *bytes, size_t n)
 {
-    static uint64_t ms;
-    static size_t before;
-    ms = kept_used < before || ms == 0 ? RETRY_MS : 2 * ms;
-    if (ms > RETRY_MAX_MS)
-        ms = RETRY_MAX_MS;
-    before = kept_used;
-    loop_timer_set(&retry, clock_after_ms(ms), on_retry, NULL);
-}
-
-static void on_retry(void *context)
-{
-    (void)context;
-    flush();
-    if (kept_used > 0 || dropped_untold != 0)
-        retry_later();
+    static bool
+        forsaken; /* there was no console when it was tried last, and had not been for long */
+    if (store.stream == 0) {
+        out.to = console();
+        (void)stream_writer_open(&out, false);
+    } else if (out.refusal != 0) {
+        stream_flush(&out); /* nobody may be in the loop, who is told that it may go on */
+    }
+    size_t taken = stream_write(&out, bytes, n);
+    if (!retry_on_life(out.refusal))
+        forsaken = false;
+    else if (keel_counter() - out.since >= clock_ticks(REFUSED_MS * CLOCK_NS_PER_MS))
+        forsaken = true;
+    if (forsaken && !denied && kept_show() && kernel_write(bytes + taken, n - taken))
+        taken = n;
+    return taken;
 }
 
 void stdio_write(const char *bytes, size_t n)
 {
-    flush();
-    while (n > 0 && kept_used == 0 && dropped_untold == 0) {
-        size_t part = n < KEEL_CONSOLE_BYTES_MAX ? n : KEEL_CONSOLE_BYTES_MAX;
-        if (!console_write(bytes, part))
-            break;
-        bytes += part;
-        n -= part;
-    }
-    if (n == 0)
+    const uint8_t *from = (const uint8_t *)bytes;
+    if (console() == NULL) {
+        dropped += kernel_write(from, n) ? 0 : n;
         return;
-    /* Behind a gap nothing is kept: the note about it comes first. */
-    size_t room = dropped_untold != 0 || (console() == NULL && denied) ? 0 : KEPT_MAX - kept_used;
-    size_t part = n < room ? n : room;
-    memcpy(kept + kept_used, bytes, part);
-    kept_used += part;
-    dropped += n - part;
-    dropped_untold += n - part;
-    if (retry.deadline == 0 && console() != NULL)
-        retry_later();
+    }
+    size_t taken = console_write(from, n);
+    dropped += n - taken;
+    stream_skip(&out, n - taken);
 }
 
 void stdio_end(void)
 {
-    uint64_t deadline = clock_after_ms(LAST_WORDS_MS);
-    for (flush(); kept_used > 0 && keel_counter() < deadline; flush())
-        (void)events_wait_for(0, clock_after_ms(RETRY_MS));
+    const uint64_t deadline = clock_after_ms(LAST_WORDS_MS);
+    while (store.stream != 0 && stream_unsent(&out) > 0 && keel_counter() < deadline) {
+        stream_flush(&out);
+        if (stream_unsent(&out) > 0)
+            (void)events_wait_for(0, clock_after_ms(LAST_LOOK_MS));
+    }
 }
 
 uint64_t stdio_dropped(void)
@@ -135,49 +117,62 @@ uint64_t stdio_dropped(void)
     return dropped;
 }
 
-/* The ring of KEEL_PORT_STDIO, registered when somebody first reads; NULL: not allowed. */
-static struct argo_ring *input(void)
+/* Input: taken out of the ring when somebody reads. */
+
+static struct {
+    char *to;
+    size_t n, got;
+} reading;
+
+static size_t on_input(void *context, const struct keel_stream_place *place, const uint8_t *bytes,
+                       size_t n)
 {
-    static _Alignas(KEEL_PAGE_SIZE) uint8_t memory[KEEL_PAGE_SIZE];
-    static struct argo_ring ring;
+    (void)context;
+    (void)place;
+    if (n > reading.n - reading.got)
+        n = reading.n - reading.got;
+    if (n > 0)
+        memcpy(reading.to + reading.got, bytes, n);
+    reading.got += n;
+    return n;
+}
+
+static struct port port;
+static struct stream_reader in = {.take = on_input};
+
+/* Its port is opened when somebody first reads. */
+static int input_open(void)
+{
     static int status = 1;
-    if (status == 1)
-        status = console() == NULL ? -EBADF
-                                   : argo_ring_register(&ring, KEEL_PORT_STDIO, console()->domain,
-                                                        memory, ARGO_RING_LEN(1));
-    return status < 0 ? NULL : &ring;
+    if (status != 1)
+        return status;
+    if (console() == NULL)
+        return status = -EBADF;
+    in.domain = console()->domain;
+    in.from = console()->port;
+    stream_reader_add(&in, &port);
+    return status = port_open(&port, KEEL_PORT_STDIO, console()->domain, INPUT_RING_BYTES);
 }
 
 long stdio_read(char *to, size_t n)
 {
-    static uint32_t consumed; /* of the oldest message */
-    struct argo_ring *ring = input();
-    struct argo_message message;
-    if (ring == NULL)
+    if (input_open() < 0)
         return -EBADF;
-    if (n == 0)
-        return 0;
-    for (;;) {
-        while (argo_ring_next(ring, &message)) {
-            size_t part = message.type == KEEL_CONSOLE_INPUT ? message.bytes - consumed : 0;
-            if (part > n)
-                part = n;
-            if (part > 0)
-                (void)argo_message_read(&message, consumed, to, part);
-            consumed += (uint32_t)part;
-            if (part == 0 || consumed == message.bytes) {
-                argo_ring_consume(ring, &message);
-                argo_notify();
-                consumed = 0;
-            }
-            if (part > 0) {
-                /* The bit that was taken says that some ring has something: others look too. */
-                events_kept |= EVENT(KEEL_EVENT_ARGO);
-                return (long)part;
-            }
-        }
-        events_wait_for(EVENT(KEEL_EVENT_ARGO), 0);
+    reading.to = to;
+    reading.n = n;
+    reading.got = 0;
+    while (n > 0) {
+        stream_resume(&in);
+        loop_port_serve(KEEL_PORT_STDIO);
+        if (reading.got > 0)
+            break;
+        (void)events_wait_for(EVENT(KEEL_EVENT_ARGO), 0);
     }
+    /* The bit that was taken says that some ring has something: others look too. */
+    if (n > 0)
+        events_kept |= EVENT(KEEL_EVENT_ARGO);
+    reading.n = reading.got;
+    return (long)reading.got;
 }
 
 /* musl leaves stderr without a buffer; a line at a time is what the console can show as a line. */

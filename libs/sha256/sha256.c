@@ -2,6 +2,8 @@
 /* SHA-256 (see sha256.h). Names as in FIPS 180-4, sections 4.1.2, 4.2.2, 5 and 6.2. */
 #include "sha256.h"
 
+#include "instructions.h"
+
 #include <string.h>
 
 #define BLOCK 64
@@ -70,25 +72,30 @@ static void compress(uint32_t h[8], const uint8_t *block)
         h[i] += v[i];
 }
 
+static void add(uint32_t h[8], const uint8_t *block, size_t blocks)
+{
+    if (sha256_instructions(h, block, blocks, k))
+        return;
+    for (; blocks > 0; blocks--, block += BLOCK)
+        compress(h, block);
+}
+
 void sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES])
 {
     uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    const uint8_t *p = data;
-    size_t left = bytes;
+    const size_t left = bytes % BLOCK;
     uint8_t tail[2 * BLOCK] = {0};
 
-    for (; left >= BLOCK; left -= BLOCK, p += BLOCK)
-        compress(h, p);
+    add(h, data, bytes / BLOCK);
 
     size_t padded = left + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
     if (left > 0)
-        memcpy(tail, p, left);
+        memcpy(tail, (const uint8_t *)data + (bytes - left), left);
     tail[left] = 0x80;
     for (unsigned i = 0; i < 8; i++)
         tail[padded - 1 - i] = (uint8_t)((uint64_t)bytes * 8 >> 8 * i);
-    for (size_t at = 0; at < padded; at += BLOCK)
-        compress(h, tail + at);
+    add(h, tail, padded / BLOCK);
     for (unsigned i = 0; i < SHA256_BYTES; i++)
         digest[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 (FIPS 180-4), in general registers only: services run without FP. */
+/* SHA-256 (FIPS 180-4). */
 #ifndef LIBS_SHA256_SHA256_H
 #define LIBS_SHA256_SHA256_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The builder's entry, in place of musl's: nobody has built an address space for the builder. The
- * kernel enters with x0 = address of struct keel_boot and sp = the top of an empty stack.
+ * kernel enters with x0 = address of struct keel_boot, x1 = how many of its CPUs run, and sp = the top
+ * of an empty stack.
  */
 .section .text._start, "ax"
 .global _start

@@ -38,14 +38,16 @@ static struct {
 };
 
 static const struct keel_boot *boot_structure;
+static uint32_t boot_cpus;
 
 static void require(bool holds, const char *what, size_t bytes)
 {
     if (holds)
         return;
-    keel_console_write(what, bytes);
+    for (int64_t taken = 0; taken >= 0 && bytes; bytes -= (size_t)taken, what += taken)
+        taken = keel_console_write(what, bytes);
     for (;;)
-        keel_system_off(0);
+        keel_system_off(1);
 }
 
 #define REQUIRE(holds, text) require(holds, "builder: " text "\n", sizeof "builder: " text "\n" - 1)
@@ -68,7 +70,8 @@ static void make_heap(void)
     struct memory_runs pool, heap;
     uint64_t done = 0;
 
-    REQUIRE(memory_take(POOL_PAGES, 0, &pool) && memory_take(HEAP_PAGES, 0, &heap),
+    REQUIRE(memory_take(POOL_PAGES, 0, &pool) && memory_take(HEAP_PAGES, 0, &heap) &&
+                pool.count == 1 && heap.count == 1,
             "the platform has no memory left for the builder");
     REQUIRE(scrub(pool.run[0].pa, POOL_PAGES) && scrub(heap.run[0].pa, HEAP_PAGES),
             "the kernel does not scrub memory");
@@ -95,9 +98,10 @@ static void add_auxv(unsigned n, uint64_t type, uint64_t value)
     initial.auxv[n][1] = value;
 }
 
-_Noreturn void begin(const struct keel_boot *boot)
+_Noreturn void begin(const struct keel_boot *boot, uint64_t cpus)
 {
     boot_structure = boot;
+    boot_cpus = (uint32_t)cpus;
     REQUIRE(boot && boot->magic == KEEL_BOOT_MAGIC && boot->version == KEEL_BOOT_VERSION &&
                 boot->nextents <= KEEL_EXTENTS_MAX,
             "the boot structure is of another version");
@@ -112,7 +116,8 @@ _Noreturn void begin(const struct keel_boot *boot)
     add_auxv(3, AT_PHNUM, __ehdr_start.e_phnum);
     add_auxv(4, AT_SECURE, 0);
     add_auxv(5, KEEL_AT_START, (uint64_t)(uintptr_t)&block.start);
-    add_auxv(6, AT_NULL, 0);
+    add_auxv(6, AT_HWCAP, boot->hwcap);
+    add_auxv(7, AT_NULL, 0);
     __libc_start_main(main, (int)initial.argc, (char **)(uintptr_t)initial.argv, NULL, NULL, NULL);
     for (;;)
         keel_exit(1);
@@ -121,6 +126,11 @@ _Noreturn void begin(const struct keel_boot *boot)
 const struct keel_boot *begin_boot(void)
 {
     return boot_structure;
+}
+
+uint32_t begin_cpus(void)
+{
+    return boot_cpus;
 }
 
 void begin_console(const struct keel_connection *console)

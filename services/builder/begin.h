@@ -13,10 +13,11 @@
 /* The builder's name for itself in calls. */
 #define BUILDER_SELF KEEL_PEER(0, 1)
 
-_Noreturn void begin(const struct keel_boot *boot);
+_Noreturn void begin(const struct keel_boot *boot, uint64_t cpus);
 
-/* The structure that the builder was entered with. */
+/* The structure that the builder was entered with, and how many CPUs run: the first of those in it. */
 const struct keel_boot *begin_boot(void);
+uint32_t begin_cpus(void);
 
 /* The builder's stdio goes to the kernel's console; from now on, to this one. */
 void begin_console(const struct keel_connection *console);

@@ -4,13 +4,13 @@
 
 #include "begin.h"
 #include "bundle.h"
-#include "guest.h"
 #include "memory.h"
-#include "program.h"
 #include "random.h"
-#include "tree.h"
 #include "window.h"
 
+#include <image/check.h>
+#include <image/program.h>
+#include <image/tree.h>
 #include <keel/calls.h>
 #include <keel/machine.h>
 #include <stdio.h>
@@ -24,6 +24,14 @@ struct system builder_system;
 static struct {
     struct memory_runs kernel, own;
 } reserved[KEEL_DOMAINS_MAX];
+
+/* The vault that is on its way from one life to the next; and of each service's vault: */
+static uint8_t vault[KEEL_VAULT_BYTES_MAX];
+static uint16_t vault_owner; /* 0: nothing is kept */
+static struct {
+    uint64_t bytes;
+    uint32_t lives; /* that its contents have passed through */
+} vaults[KEEL_DOMAINS_MAX];
 
 static keel_peer peer_of(uint16_t id)
 {
@@ -49,6 +57,28 @@ static bool done(uint16_t id, const char *call, int64_t status)
         return true;
     snprintf(text, sizeof text, "the kernel refused %s: %s", call, strerror((int)-status));
     return told(id, NULL, text);
+}
+
+/* Everything that can be known before the first call. */
+
+static const char *bundle_file(void *context, uint32_t number, const uint8_t **data, size_t *bytes)
+{
+    (void)context;
+    if (number >= bundle_modules())
+        return NULL;
+
+    const struct cpio_file *file = &bundle_module(number)->file;
+    *data = file->data;
+    *bytes = file->bytes;
+    return file->name;
+}
+
+bool build_check(bool derived, struct config_report *report)
+{
+    const struct image_source source = {.file = bundle_file};
+
+    return image_check(&builder_system.config, derived ? &builder_system.authority : NULL, &source,
+                       report);
 }
 
 /* Memory. */
@@ -141,6 +171,7 @@ bool build_create(uint16_t id)
         .cpus = domain->cpus,
         .reserve_budget = domain->reserve_budget_us * 1000,
         .reserve_period = domain->reserve_period_us * 1000,
+        .refusals_max = domain->refusals_max,
     };
 
     snprintf(params.name, sizeof params.name, "%.15s", domain->name);
@@ -170,7 +201,7 @@ static const struct bundle_module *module(uint16_t id, const char *property, con
     if (!found)
         snprintf(text, sizeof text, "there is no \"%s\" in the bundle, expected one of its files",
                  name);
-    else if (!bundle_intact(found))
+    else if (builder_system.incarnation[id] > 1 && !bundle_intact(found)) /* the log is new at first */
         snprintf(text, sizeof text, "\"%s\" has changed since boot", name);
     else
         return found;
@@ -178,23 +209,59 @@ static const struct bundle_module *module(uint16_t id, const char *property, con
     return NULL;
 }
 
+/* Vaults. */
+
+void build_keep_vault(uint16_t id)
+{
+    uint64_t kept = 0;
+
+    vault_owner = 0;
+    while (kept < vaults[id].bytes) {
+        const struct keel_copy copy = {.here = (uint64_t)(uintptr_t)&vault[kept],
+                                       .there = KEEL_VAULT_VA + kept,
+                                       .bytes = vaults[id].bytes - kept};
+        uint64_t part = 0;
+        int64_t status = keel_copy_from(peer_of(id), &copy, 1, &part);
+
+        if (status < 0 || (status == 0 && part == 0)) {
+            (void)done(id, "copy_from (vault)", status < 0 ? status : -KEEL_EIO);
+            return;
+        }
+        kept = status == 1 ? vaults[id].bytes : kept + part;
+    }
+    if (kept > 0)
+        vault_owner = id;
+}
+
 /* Services. */
 
-/* One part of an address space, from frames at *pa, which moves behind them. */
-static bool give_part(uint16_t id, const struct program_part *part, uint64_t *pa)
+/* One part of an address space, from the first frames of *runs, which are taken out of it. */
+static bool give_part(uint16_t id, const struct program_part *part, struct memory_runs *runs)
 {
     const struct guest_piece piece = {
         .ipa = part->address + part->skip,
         .data = part->data,
         .bytes = part->data_bytes,
     };
-    int64_t status =
-        part->data
-            ? window_fill(peer_of(id), *pa, part->address, 0, part->pages, part->perm, &piece, 1)
-            : window_map(peer_of(id), *pa, part->address, 0, part->pages, part->perm);
+    uint64_t address = part->address;
+    uint64_t left = part->pages;
 
-    *pa += part->pages << KEEL_PAGE_SHIFT;
-    return done(id, part->data ? "memory_donate" : "memory_map", status);
+    for (uint32_t i = 0; i < runs->count && left; i++) {
+        struct memory_run *run = &runs->run[i];
+        uint64_t n = run->pages < left ? run->pages : left;
+        int64_t status =
+            n == 0       ? 0
+            : part->data ? window_fill(peer_of(id), run->pa, address, 0, n, part->perm, &piece, 1)
+                         : window_map(peer_of(id), run->pa, address, 0, n, part->perm);
+
+        if (!done(id, part->data ? "memory_donate" : "memory_map", status))
+            return false;
+        run->pa += n << KEEL_PAGE_SHIFT;
+        run->pages -= n;
+        address += n << KEEL_PAGE_SHIFT;
+        left -= n;
+    }
+    return true;
 }
 
 /* The registers of the service's devices, where its start block says. */
@@ -225,6 +292,9 @@ static bool fill_service(uint16_t id)
     struct program_life life = {
         .incarnation = builder_system.incarnation[id],
         .incarnations = builder_system.incarnation,
+        .vault = vault_owner == id ? vault : NULL,
+        .vault_bytes = vaults[id].bytes,
+        .vault_lives = vaults[id].lives + 1,
     };
     const struct bundle_module *image = module(id, "image", domain->image);
     const char *property, *wrong;
@@ -236,12 +306,15 @@ static bool fill_service(uint16_t id)
                            image->file.data, image->file.bytes, &life, &property);
     if (wrong)
         return told(id, property, wrong);
+    vaults[id].bytes = program.vault_bytes;
+    vaults[id].lives = vault_owner == id ? vaults[id].lives + 1 : 0;
+    vault_owner = 0;
     if (!scrub(id, &reserved[id].own))
         return false;
 
-    uint64_t pa = reserved[id].own.run[0].pa;
+    struct memory_runs runs = reserved[id].own;
     for (uint32_t i = 0; i < program.nparts; i++)
-        if (!give_part(id, &program.part[i], &pa))
+        if (!give_part(id, &program.part[i], &runs))
             return false;
     if (!give_devices(id, &program))
         return false;
@@ -338,9 +411,10 @@ static bool guest_image_make(uint16_t id, struct guest_image *image)
         return told(id, property, wrong);
 
     random_bytes(seed, sizeof seed);
-    size_t bytes = tree_write(tree, sizeof tree, &builder_system.config, domain, image, seed);
+    size_t bytes = tree_write(tree, sizeof tree, &builder_system.config,
+                              &builder_system.authority, id, image, seed);
     if (bytes == 0)
-        return told(id, "devices", "too many for a device tree of 64K, expected fewer");
+        return told(id, "devices", TREE_TOO_LARGE);
     guest_add_tree(image, tree, bytes);
     return true;
 }

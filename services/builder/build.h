@@ -18,6 +18,10 @@ struct system {
 /* The one system. */
 extern struct system builder_system;
 
+/* Whether the bundle's files make the domains; if the authority was not derived: whether they are
+ * there. False: all that is wrong was told. */
+bool build_check(bool derived, struct config_report *report) __attribute__((warn_unused_result));
+
 /* Takes every domain's memory, at boot and for later ones. */
 bool build_reserve(void) __attribute__((warn_unused_result));
 
@@ -31,6 +35,10 @@ bool build_create(uint16_t id) __attribute__((warn_unused_result));
 bool build_fill(uint16_t id) __attribute__((warn_unused_result));
 
 bool build_run(uint16_t id) __attribute__((warn_unused_result));
+
+/* Keeps what the vault of the life that has ended holds, for the one that build_fill makes next.
+ * Before build_destroy. One vault is kept at a time. */
+void build_keep_vault(uint16_t id);
 
 /* Ends what is left of a life. It does not run. */
 bool build_destroy(uint16_t id) __attribute__((warn_unused_result));

@@ -4,10 +4,11 @@
 #define BUILDER_BUNDLE_H
 
 #include <cpio/cpio.h>
+#include <image/check.h>
 #include <sha256/sha256.h>
 #include <stdbool.h>
 
-#define BUNDLE_MODULES_MAX 128
+#define BUNDLE_MODULES_MAX IMAGE_FILES_MAX
 
 /* One line of the boot log. */
 struct bundle_module {

@@ -21,17 +21,18 @@
  * table and switch off. */
 static bool authority_wanted;
 
-static _Noreturn void off(void)
+/* Off says that all went well. */
+static _Noreturn void end(bool well)
 {
     fflush(stdout);
     for (;;)
-        keel_system_off(0);
+        keel_system_off(!well);
 }
 
 static _Noreturn void refuse(const char *what, const char *wrong)
 {
     printf("builder: %s: %s\n", what, wrong);
-    off();
+    end(false);
 }
 
 static void tell(void *context, const char *node, const char *property, const char *message)
@@ -61,12 +62,14 @@ static void read_platform(struct config_platform *platform)
     const void *dtb = (const void *)KEEL_BUILDER_DTB_VA;
 
     if (!config_platform_read(platform, dtb, boot->dtb_bytes, &report))
-        off();
-    platform->cpus = boot->ncpus; /* those that the kernel has */
-    random_init(dtb);
+        end(false);
+    platform->bundle = boot->bundle_bytes;
+    platform->cpus = begin_cpus(); /* not those that did not start */
+    if (platform->chosen < 0)
+        return;
+    random_init(dtb, platform->chosen);
 
-    int chosen = fdt_path_offset(dtb, "/chosen");
-    const char *bootargs = chosen < 0 ? NULL : fdt_getprop(dtb, chosen, "bootargs", NULL);
+    const char *bootargs = fdt_getprop(dtb, platform->chosen, "bootargs", NULL);
     authority_wanted =
         bootargs && (has_word(bootargs, "keel.authority") || has_word(bootargs, "authority"));
 }
@@ -93,16 +96,18 @@ static void read_system(const struct config_platform *platform)
         refuse("bundle", wrong);
     log_modules();
 
-    static _Alignas(8) uint8_t tree[0x20000]; /* libfdt wants alignment, cpio gives 4 bytes */
+    /* libfdt wants alignment, cpio gives 4 bytes. */
+    static _Alignas(8) uint8_t tree[CONFIG_TREE_MAX];
     const struct bundle_module *module = bundle_find(SYSTEM_NAME);
     if (!module)
         refuse("bundle", "there is no " SYSTEM_NAME ", expected the configuration");
     if (module->file.bytes > sizeof tree)
         refuse("bundle", SYSTEM_NAME " is too large, expected at most 128K");
     memcpy(tree, module->file.data, module->file.bytes);
-    if (!config_read(&builder_system.config, tree, module->file.bytes, platform, &report) ||
-        !authority_derive(&builder_system.authority, &builder_system.config, &report))
-        off();
+    bool right = config_read(&builder_system.config, tree, module->file.bytes, platform, &report) &&
+                 authority_derive(&builder_system.authority, &builder_system.config, &report);
+    if (!build_check(right, &report) || !right)
+        end(false);
 }
 
 static bool starts_at_boot(uint16_t id)
@@ -115,12 +120,20 @@ static bool is_guest(uint16_t id)
     return builder_system.config.domain[id].kind == CONFIG_GUEST;
 }
 
+/* All of them: the seal fixes what a domain is, also of one that starts later. */
+static void create_all(void)
+{
+    for (uint16_t id = 1; id < builder_system.config.ndomains; id++)
+        if (!build_create(id))
+            end(false);
+}
+
 /* Does one step for every domain of the kind that starts at boot. */
 static void for_each(bool guests, bool (*step)(uint16_t id))
 {
     for (uint16_t id = 1; id < builder_system.config.ndomains; id++)
         if (starts_at_boot(id) && is_guest(id) == guests && !step(id))
-            off();
+            end(false);
 }
 
 static bool run(uint16_t id)
@@ -160,7 +173,7 @@ static _Noreturn void print_authority(void)
     const struct authority_sink sink = {.line = print_line};
 
     authority_print(&builder_system.config, &source, &sink);
-    off();
+    end(true);
 }
 
 static void seal(void)
@@ -180,17 +193,16 @@ int main(void)
     read_platform(&platform);
     read_system(&platform);
     if (!build_reserve() || !build_edges())
-        off();
+        end(false);
     if (authority_wanted)
         seal();
     if (!supervise_begin())
-        off();
+        end(false);
 
-    for_each(false, build_create);
-    for_each(true, build_create);
+    create_all();
     for_each(false, build_fill);
-    printf("builder: %u domains, %llu MiB left\n", builder_system.config.ndomains,
-           (unsigned long long)(memory_free_pages() >> (20 - KEEL_PAGE_SHIFT)));
+    printf("builder: %u domains, %llu KiB left\n", builder_system.config.ndomains,
+           (unsigned long long)(memory_free_pages() << (KEEL_PAGE_SHIFT - 10)));
     for_each(false, run);
     seal();
     for_each(true, build_fill);

@@ -89,7 +89,7 @@ bool memory_take(uint64_t pages, unsigned order, struct memory_runs *runs)
         uint64_t pa = 0, fits;
         uint32_t index = best(left, order, &pa, &fits);
 
-        if (fits == 0 || (fits < left && order == 0) || runs->count == MEMORY_RUNS_MAX) {
+        if (fits == 0 || runs->count == MEMORY_RUNS_MAX) {
             ranges = saved_ranges;
             for (uint32_t i = 0; i < ranges; i++)
                 range[i] = saved[i];

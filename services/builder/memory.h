@@ -27,9 +27,8 @@ void memory_init(const struct keel_boot *boot);
 uint64_t memory_free_pages(void);
 
 /*
- * Takes pages from the top of memory: one run, or, if none is large enough and `order` is a
- * block's, several of whole blocks. Each run starts at a multiple of 2^order pages. False: no room,
- * and nothing was taken.
+ * Takes pages from the top of memory: one run, or, if none is large enough, several, the largest
+ * first. Each is a number of blocks of 2^order pages. False: no room, and nothing was taken.
  */
 bool memory_take(uint64_t pages, unsigned order, struct memory_runs *runs)
     __attribute__((warn_unused_result));

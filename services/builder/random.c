@@ -23,12 +23,11 @@ static void stir(const void *bytes, size_t n)
     sha256(input, SHA256_BYTES + n, pool.state);
 }
 
-void random_init(const void *platform)
+void random_init(const void *platform, int chosen)
 {
     static const char *const seeds[] = {"rng-seed", "kaslr-seed"};
-    int chosen = fdt_path_offset(platform, "/chosen");
 
-    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0] && chosen >= 0; i++) {
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         int bytes;
         const void *seed = fdt_getprop(platform, chosen, seeds[i], &bytes);
 

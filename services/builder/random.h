@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void random_init(const void *platform);
+void random_init(const void *platform, int chosen);
 void random_bytes(uint8_t *to, size_t bytes);
 
 #endif

@@ -4,17 +4,21 @@
 
 #include "begin.h"
 #include "build.h"
+#include "deadline.h"
 
 #include <keel/calls.h>
 #include <keel/supervisor.h>
 #include <runtime/clock.h>
-#include <runtime/loop.h>
+#include <runtime/port.h>
 #include <stdio.h>
 #include <string.h>
 
 #define REQUEST_RING_BYTES 4000u
+#define REQUEST_BYTES      sizeof(struct keel_supervisor_request)
 #define BACKOFF_FACTOR_MAX 1000u
-#define POWER_OFF_MS       50u /* after the last words: the console gets time to write them */
+#define BRIEF_MS           50u /* a life this short may have died of what its vault held */
+#define BRIEF_MAX          5u  /* lives: then the next one finds the vault empty */
+#define POWER_OFF_MS       400u /* after the last words: the console shows them within 300 ms */
 
 /* What the supervisor wants of a domain. */
 enum wish {
@@ -27,10 +31,16 @@ static struct {
     enum wish wish;
     uint32_t reason;         /* of the last death: enum keel_stop_reason */
     uint32_t restarts;       /* after deaths, since boot */
+    bool begun;              /* its first life is more than created */
     struct loop_timer timer; /* backing off before a start */
+    uint64_t since;          /* when its life began; ticks */
+    uint32_t brief;          /* lives in a row that were */
+    uint32_t ended;          /* incarnation whose end is known: it may be told twice */
+    uint32_t died_ms;
+    char death[sizeof ((struct keel_supervisor_entry *)0)->death];
 } life[KEEL_DOMAINS_MAX];
 
-static bool guests_ran; /* there has been a guest: the machine goes off with the last one */
+static bool guests_ran; /* there has been a guest: the machine goes off after the last one */
 static struct loop_timer off_timer;
 
 static const struct config_domain *domain_of(uint16_t id)
@@ -83,6 +93,9 @@ static void off_with_last_guest(void)
 void supervise_started(uint16_t id)
 {
     life[id].wish = WISH_RUN;
+    life[id].begun = true;
+    life[id].since = keel_counter();
+    deadline_begin(id);
     if (domain_of(id)->kind == CONFIG_GUEST)
         guests_ran = true;
 }
@@ -111,13 +124,19 @@ static void give_up(uint16_t id)
     off_with_last_guest();
 }
 
-/* Begins a new life. What cannot be built stays off. */
+/* Begins a new life, or the first one of a domain that was to start later. What cannot be built
+ * stays off. */
 static void start(uint16_t id)
 {
-    bool first = builder_system.incarnation[id] == 0;
+    bool empty = !life[id].begun;
 
+    life[id].begun = true;
     loop_timer_stop(&life[id].timer);
-    if ((first || build_destroy(id)) && build_create(id) && build_fill(id) && build_run(id))
+    if (life[id].brief >= BRIEF_MAX)
+        printf("builder: %s begins anew: it has lost its vault\n", domain_of(id)->name);
+    else if (!empty)
+        build_keep_vault(id);
+    if ((empty || (build_destroy(id) && build_create(id))) && build_fill(id) && build_run(id))
         supervise_started(id);
     else
         give_up(id);
@@ -140,7 +159,7 @@ static void start_pair(uint16_t id)
 
 /* Deaths. */
 
-static const char *reason_text(const struct keel_life *ended, char *text, size_t size)
+static void reason_text(const struct keel_life *ended, char *text, size_t size)
 {
     const unsigned long long d0 = ended->detail[0], d1 = ended->detail[1], d2 = ended->detail[2];
 
@@ -164,11 +183,18 @@ static const char *reason_text(const struct keel_life *ended, char *text, size_t
     case KEEL_STOP_PANIC:
         snprintf(text, size, "panicked (0x%llx)", d0);
         break;
+    case KEEL_STOP_DEADLINE:
+        snprintf(text, size, "missed its deadline: %s",
+                 d0 & KEEL_PING_UNTAKEN ? "it does not take its events"
+                                        : "it leaves a client without an answer");
+        break;
+    case KEEL_STOP_REFUSED:
+        snprintf(text, size, "was refused too often: call %llu (0x%llx, 0x%llx)", d0, d1, d2);
+        break;
     default:
         snprintf(text, size, "ended for reason %u", ended->reason);
         break;
     }
-    return text;
 }
 
 static void restart_after_death(uint16_t id)
@@ -192,10 +218,21 @@ static void restart_after_death(uint16_t id)
 
 static void ended(uint16_t id, const struct keel_life *message)
 {
+    const uint64_t lived = (keel_counter() - life[id].since) / clock_ticks(CLOCK_NS_PER_MS);
+    uint64_t brief = BRIEF_MS;
     char text[160];
 
+    life[id].ended = builder_system.incarnation[id];
+    deadline_end(id);
+    if (message->reason == KEEL_STOP_DEADLINE)
+        brief += 3ull * domain_of(id)->deadline_ms;
+    /* Who was killed by another has not died of its vault. */
+    life[id].brief = lived < brief && message->reason != KEEL_STOP_KILLED ? life[id].brief + 1 : 0;
     life[id].reason = message->reason;
-    printf("builder: %s %s\n", domain_of(id)->name, reason_text(message, text, sizeof text));
+    life[id].died_ms = (uint32_t)(keel_counter() / clock_ticks(CLOCK_NS_PER_MS));
+    reason_text(message, text, sizeof text);
+    snprintf(life[id].death, sizeof life[id].death, "%.*s", (int)sizeof life[id].death - 1, text);
+    printf("builder: %s %s\n", domain_of(id)->name, text);
     if (life[id].wish == WISH_AGAIN ||
         (life[id].wish == WISH_RUN && message->reason == KEEL_STOP_RESET)) {
         start(id);
@@ -203,9 +240,9 @@ static void ended(uint16_t id, const struct keel_life *message)
         restart_after_death(id);
     } else {
         life[id].wish = WISH_OFF;
-        if (!build_destroy(id))
-            return;
-        off_with_last_guest();
+        /* Who stopped the last guest on request may want to start it again. */
+        if (build_destroy(id) && message->reason != KEEL_STOP_KILLED)
+            off_with_last_guest();
     }
 }
 
@@ -217,7 +254,7 @@ static void on_life(void *context, const struct keel_life *message)
     (void)context;
     if (id == 0 || id >= builder_system.config.ndomains ||
         KEEL_PEER_INCARNATION(message->peer) != builder_system.incarnation[id] ||
-        message->state != KEEL_DOMAIN_STOPPED)
+        life[id].ended == builder_system.incarnation[id] || message->state != KEEL_DOMAIN_STOPPED)
         return;
     ended((uint16_t)id, message);
 }
@@ -230,7 +267,7 @@ static void on_lost(void *context)
         struct keel_life now;
 
         if (keel_domain_info(peer_of(id), &now) == 0 && now.state == KEEL_DOMAIN_STOPPED &&
-            life[id].wish != WISH_OFF && life[id].timer.deadline == 0)
+            life[id].ended != builder_system.incarnation[id])
             ended(id, &now);
     }
 }
@@ -240,8 +277,10 @@ static void on_lost(void *context)
 static void describe(uint16_t id, struct keel_supervisor_entry *entry)
 {
     struct keel_life now = {.state = KEEL_DOMAIN_ABSENT};
+    struct keel_refusals refusals = {.total = 0};
 
     (void)keel_domain_info(peer_of(id), &now);
+    (void)keel_refusals(id, &refusals);
     *entry = (struct keel_supervisor_entry){
         .domain = id,
         .kind = domain_of(id)->kind == CONFIG_GUEST ? KEEL_DOMAIN_MACHINE : KEEL_DOMAIN_USER,
@@ -250,8 +289,11 @@ static void describe(uint16_t id, struct keel_supervisor_entry *entry)
         .reason = life[id].reason,
         .restarts = life[id].restarts,
         .pages = now.pages,
+        .refusals = refusals.total,
     };
     memcpy(entry->name, domain_of(id)->name, sizeof entry->name);
+    entry->died_ms = life[id].died_ms;
+    memcpy(entry->death, life[id].death, sizeof entry->death);
 }
 
 static int stop_asked(uint16_t id, enum wish wish)
@@ -273,64 +315,54 @@ static int restart_asked(uint16_t id)
     return status;
 }
 
-static int serve(uint32_t op, uint32_t domain)
+static bool on_list(void *context, const struct message *message)
 {
-    if (op == KEEL_SUPERVISOR_LIST)
-        return 0;
-    if (op == KEEL_SUPERVISOR_OFF) {
-        machine_ends("switched off on request", off_now);
-        return 0;
-    }
-    if (op != KEEL_SUPERVISOR_STOP && op != KEEL_SUPERVISOR_RESTART)
-        return -KEEL_ENOSYS;
-    if (domain == 0 || domain >= builder_system.config.ndomains)
-        return -KEEL_ENOENT;
-    if (op == KEEL_SUPERVISOR_RESTART)
-        return restart_asked((uint16_t)domain);
-
-    int status = stop_asked((uint16_t)domain, WISH_OFF);
-    off_with_last_guest();
-    return status;
-}
-
-/* One request; the answer is sent once: an asker without room for it asks again. */
-static bool on_request(void *context, const struct argo_message *message)
-{
-    static struct {
-        struct keel_supervisor_answer answer;
-        struct keel_supervisor_entry entry[KEEL_DOMAINS_MAX];
-    } reply;
-    struct keel_supervisor_request request;
-    const struct keel_argo_addr to = {.aport = KEEL_PORT_CONTROL,
-                                      .domain_id = message->source.domain_id};
+    static struct keel_supervisor_entry entry[KEEL_DOMAINS_MAX];
+    const uint32_t n = builder_system.config.ndomains - 1;
 
     (void)context;
-    if (!argo_message_take(message, &request))
-        return true;
-    reply.answer = (struct keel_supervisor_answer){
-        .tag = request.tag,
-        .status = serve(message->type, request.domain),
-    };
-    if (message->type == KEEL_SUPERVISOR_LIST) {
-        reply.answer.nentries = builder_system.config.ndomains - 1;
-        for (uint16_t id = 1; id < builder_system.config.ndomains; id++)
-            describe(id, &reply.entry[id - 1]);
-    }
+    for (uint16_t id = 1; id <= n; id++)
+        describe(id, &entry[id - 1]);
+    message_answer(message, 0, entry, n * sizeof entry[0]);
+    return true;
+}
 
-    int status = argo_send(KEEL_PORT_SUPERVISOR, to, message->type, &reply,
-                           sizeof reply.answer + reply.answer.nentries * sizeof reply.entry[0]);
-    if (status < 0)
-        printf("builder: domain %u does not take its answer: %s\n", to.domain_id,
-               strerror(-status));
+static bool on_off(void *context, const struct message *message)
+{
+    (void)context;
+    machine_ends("switched off on request", off_now);
+    message_answer(message, 0, NULL, 0);
+    return true;
+}
+
+static bool on_domain(void *context, const struct message *message)
+{
+    const struct keel_supervisor_request *request = message->payload;
+    int status = -KEEL_ENOENT;
+
+    (void)context;
+    if (request->domain != 0 && request->domain < builder_system.config.ndomains)
+        status = message->type == KEEL_SUPERVISOR_RESTART
+                     ? restart_asked((uint16_t)request->domain)
+                     : stop_asked((uint16_t)request->domain, WISH_OFF);
+    message_answer(message, status, NULL, 0);
     return true;
 }
 
 bool supervise_begin(void)
 {
-    loop_life(on_life, NULL);
-    loop_lost(on_lost, NULL);
-    if (loop_begin() < 0 || loop_port(KEEL_PORT_SUPERVISOR, KEEL_DOMAIN_ANY, REQUEST_RING_BYTES,
-                                      on_request, NULL) < 0) {
+    static const struct message_type types[] = {
+        {.type = KEEL_SUPERVISOR_LIST, .bytes = REQUEST_BYTES, .handler = on_list},
+        {.type = KEEL_SUPERVISOR_STOP, .bytes = REQUEST_BYTES, .handler = on_domain},
+        {.type = KEEL_SUPERVISOR_RESTART, .bytes = REQUEST_BYTES, .handler = on_domain},
+        {.type = KEEL_SUPERVISOR_OFF, .bytes = REQUEST_BYTES, .handler = on_off},
+    };
+    static struct port port = {.types = types, .ntypes = sizeof types / sizeof types[0]};
+    static struct loop_watch watch = {.life = on_life, .lost = on_lost};
+
+    loop_watch(&watch);
+    if (loop_begin() < 0 ||
+        port_open(&port, KEEL_PORT_SUPERVISOR, KEEL_DOMAIN_ANY, REQUEST_RING_BYTES) < 0) {
         printf("builder: the kernel gives the supervisor no rings\n");
         return false;
     }

@@ -7,6 +7,8 @@
 #include <keel/calls.h>
 #include <string.h>
 
+void copy_lines(void *to, const void *from, uint64_t bytes); /* copy.S */
+
 int64_t window_scrub(uint64_t pa, uint64_t pages)
 {
     while (pages) {
@@ -59,9 +61,14 @@ static void copy_piece(uint64_t ipa, uint64_t bytes, const struct guest_piece *p
     uint64_t piece_end = piece->ipa + piece->bytes;
     uint64_t end = piece_end < ipa + bytes ? piece_end : ipa + bytes;
 
-    if (from < end)
-        memcpy((uint8_t *)(uintptr_t)(BUILDER_WINDOW_VA + (from - ipa)),
-               piece->data + (from - piece->ipa), end - from);
+    if (from < end) {
+        uint8_t *to = (uint8_t *)(uintptr_t)(BUILDER_WINDOW_VA + (from - ipa));
+        const uint8_t *data = piece->data + (from - piece->ipa);
+        uint64_t rest = (end - from) % 512, lines = end - from - rest;
+
+        copy_lines(to, data, lines);
+        memcpy(to + lines, data + lines, rest);
+    }
 }
 
 int64_t window_fill(keel_peer peer, uint64_t pa, uint64_t ipa, unsigned order, uint64_t blocks,

@@ -6,7 +6,7 @@
 #ifndef BUILDER_WINDOW_H
 #define BUILDER_WINDOW_H
 
-#include "guest.h"
+#include <image/guest.h>
 #include "memory.h"
 
 /* Makes free frames zero. */

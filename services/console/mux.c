@@ -14,20 +14,20 @@
 
 /*
  * What one chunk can turn into: for each of its bytes a line with nothing but its frame, and before
- * them the held lines, a line that was begun, and the focused line drawn again.
+ * them what was dropped, the held lines, a line that was begun, and the focused line drawn again.
  */
-#define CHUNK_ROOM (MUX_CHUNK_MAX * (KEEL_NAME_MAX + 6) + MUX_HELD_MAX + 2 * FORMATTED_MAX)
+#define CHUNK_ROOM (MUX_CHUNK_MAX * (KEEL_NAME_MAX + 6) + MUX_HELD_MAX + 4 * FORMATTED_MAX)
 _Static_assert(2 * CHUNK_ROOM < MUX_OUTPUT_MAX, "two chunks fit into the output");
 
 static void emit(struct mux *mux, const void *bytes, size_t n)
 {
     const uint8_t *from = bytes;
     for (size_t i = 0; i < n; i++) {
-        if (mux->output_used == MUX_OUTPUT_MAX) {
+        if (mux->output_put - mux->output_taken == MUX_OUTPUT_MAX) {
             mux->output_lost += n - i;
             return;
         }
-        mux->output[(mux->output_first + mux->output_used++) % MUX_OUTPUT_MAX] = from[i];
+        mux->output[mux->output_put++ % MUX_OUTPUT_MAX] = from[i];
     }
 }
 
@@ -40,6 +40,56 @@ void mux_init(struct mux *mux)
 {
     memset(mux, 0, sizeof(*mux));
     mux->focus = MUX_NONE;
+}
+
+/* Of what is behind MUX_KEPT, as much as is in use. */
+static size_t kept_bytes(int consoles)
+{
+    return offsetof(struct mux, console) - MUX_KEPT + (size_t)consoles * sizeof(struct mux_console);
+}
+
+void mux_begin(const struct mux *mux, struct mux_undo *undo)
+{
+    memcpy(undo->held, mux->held, mux->held_used);
+    memcpy(undo->kept, (const uint8_t *)mux + MUX_KEPT, kept_bytes(mux->consoles));
+    __atomic_store_n(&undo->valid, 1, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+void mux_end(struct mux_undo *undo)
+{
+    __atomic_store_n(&undo->valid, 0, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static bool makes_sense(const struct mux *mux)
+{
+    bool sense = mux->consoles >= 0 && mux->consoles <= MUX_CONSOLES_MAX &&
+                 mux->focus >= MUX_NONE && mux->focus < mux->consoles &&
+                 mux->held_used <= MUX_HELD_MAX && mux->nkeys <= MUX_KEYS_MAX &&
+                 mux->output_put - mux->output_taken <= MUX_OUTPUT_MAX;
+    for (int i = 0; sense && i < mux->consoles; i++) {
+        const struct mux_console *console = &mux->console[i];
+        sense = console->name[sizeof(console->name) - 1] == '\0' && console->used <= MUX_LINE_MAX &&
+                console->shown <= console->used &&
+                console->input_put - console->input_taken <= MUX_INPUT_MAX;
+    }
+    return sense;
+}
+
+bool mux_recover(struct mux *mux, struct mux_undo *undo)
+{
+    if (undo->valid != 0) {
+        int consoles;
+        memcpy(&consoles, undo->kept + (offsetof(struct mux, consoles) - MUX_KEPT),
+               sizeof(consoles));
+        if (consoles < 0 || consoles > MUX_CONSOLES_MAX)
+            return false;
+        memcpy(mux->held, undo->held, sizeof(mux->held));
+        memcpy((uint8_t *)mux + MUX_KEPT, undo->kept, kept_bytes(consoles));
+        mux_end(undo);
+    }
+    return makes_sense(mux);
 }
 
 int mux_add(struct mux *mux, const char *name, uint16_t domain, uint32_t port, bool raw,
@@ -62,16 +112,6 @@ int mux_find(const struct mux *mux, const char *name)
         if (strcmp(mux->console[i].name, name) == 0)
             return i;
     return MUX_NONE;
-}
-
-int mux_sender(struct mux *mux, uint16_t domain, uint32_t port)
-{
-    char name[KEEL_NAME_MAX];
-    for (int i = 0; i < mux->consoles; i++)
-        if (mux->console[i].domain == domain && mux->console[i].port == port)
-            return i;
-    snprintf(name, sizeof(name), "domain %u port %#x", domain, (unsigned)port);
-    return mux_add(mux, name, domain, port, false, false);
 }
 
 static struct mux_console *focused(struct mux *mux)
@@ -176,12 +216,20 @@ void mux_output(struct mux *mux, int console, const uint8_t *bytes, size_t n, ui
 {
     if (console < 0 || console >= mux->consoles)
         return;
+    mux_dropped(mux, console, 0, now);
     for (size_t i = 0; i < n; i++) {
         if (console == mux->focus)
             focused_byte(mux, &mux->console[console], bytes[i]);
         else
             other_byte(mux, &mux->console[console], bytes[i], now);
     }
+    mux->console[console].place.position += n;
+}
+
+void mux_place(struct mux *mux, int console, const struct keel_stream_place *place)
+{
+    if (console >= 0 && console < mux->consoles)
+        mux->console[console].place = *place;
 }
 
 void mux_dropped(struct mux *mux, int console, uint64_t bytes, uint64_t now)
@@ -189,8 +237,13 @@ void mux_dropped(struct mux *mux, int console, uint64_t bytes, uint64_t now)
     char text[MUX_LINE_MAX];
     if (console < 0 || console >= mux->consoles)
         return;
-    int n = snprintf(text, sizeof(text), "%s dropped %llu bytes of output",
-                     mux->console[console].name, (unsigned long long)bytes);
+    struct mux_console *from = &mux->console[console];
+    from->dropped += bytes;
+    if (from->dropped == 0 || !mux_ready(mux))
+        return;
+    int n = snprintf(text, sizeof(text), "%s dropped %llu bytes of output", from->name,
+                     (unsigned long long)from->dropped);
+    from->dropped = 0;
     line_put(mux, "console", (const uint8_t *)text, (size_t)n, true, now);
 }
 
@@ -249,10 +302,10 @@ static void input_add(struct mux *mux, uint8_t byte)
         emit_text(mux, BELL);
     else if (!console->takes_input)
         input_refuse(mux, console, "takes no input");
-    else if (console->input_used == MUX_INPUT_MAX)
+    else if (console->input_put - console->input_taken == MUX_INPUT_MAX)
         input_refuse(mux, console, "does not read its input");
     else
-        console->input[(console->input_first + console->input_used++) % MUX_INPUT_MAX] = byte;
+        mux->input[mux->focus][console->input_put++ % MUX_INPUT_MAX] = byte;
 }
 
 static void action_set(struct mux *mux, enum mux_action action)
@@ -314,6 +367,12 @@ void mux_keys(struct mux *mux, const uint8_t *bytes, size_t n, uint64_t now)
     }
 }
 
+void mux_keys_waiting(struct mux *mux, uint64_t now)
+{
+    mux_keys(mux, mux->keys, mux->nkeys, now);
+    mux->nkeys = 0;
+}
+
 enum mux_action mux_action(struct mux *mux)
 {
     enum mux_action action = mux->action;
@@ -321,21 +380,12 @@ enum mux_action mux_action(struct mux *mux)
     return action;
 }
 
-size_t mux_input_peek(const struct mux *mux, int console, uint8_t *to, size_t n)
-{
-    const struct mux_console *from = &mux->console[console];
-    size_t part = n < from->input_used ? n : from->input_used;
-    for (size_t i = 0; i < part; i++)
-        to[i] = from->input[(from->input_first + i) % MUX_INPUT_MAX];
-    return part;
-}
-
 void mux_input_taken(struct mux *mux, int console, size_t n)
 {
     struct mux_console *from = &mux->console[console];
-    uint32_t part = n < from->input_used ? (uint32_t)n : from->input_used;
-    from->input_first = (from->input_first + part) % MUX_INPUT_MAX;
-    from->input_used -= part;
+    uint64_t used = from->input_put - from->input_taken;
+    uint64_t part = n < used ? n : used;
+    from->input_taken += part;
     if (part > 0 && from->refusal_told) {
         char text[KEEL_NAME_MAX + 64];
         from->refusal_told = false;
@@ -347,21 +397,21 @@ void mux_input_taken(struct mux *mux, int console, size_t n)
 
 size_t mux_output_peek(const struct mux *mux, const uint8_t **bytes)
 {
-    size_t run = MUX_OUTPUT_MAX - mux->output_first;
-    *bytes = &mux->output[mux->output_first];
-    return run < mux->output_used ? run : mux->output_used;
+    size_t first = mux->output_taken % MUX_OUTPUT_MAX, run = MUX_OUTPUT_MAX - first;
+    size_t used = (size_t)(mux->output_put - mux->output_taken);
+    *bytes = &mux->output[first];
+    return run < used ? run : used;
 }
 
 void mux_output_taken(struct mux *mux, size_t n)
 {
-    uint32_t part = n < mux->output_used ? (uint32_t)n : mux->output_used;
-    mux->output_first = (mux->output_first + part) % MUX_OUTPUT_MAX;
-    mux->output_used -= part;
+    uint64_t used = mux->output_put - mux->output_taken;
+    mux->output_taken += n < used ? n : used;
 }
 
 bool mux_ready(const struct mux *mux)
 {
-    return MUX_OUTPUT_MAX - mux->output_used >= CHUNK_ROOM;
+    return MUX_OUTPUT_MAX - (mux->output_put - mux->output_taken) >= CHUNK_ROOM;
 }
 
 uint64_t mux_deadline(const struct mux *mux)

@@ -8,17 +8,69 @@
 #include <keel/counter.h>
 #include <keel/machine.h>
 #include <runtime/clock.h>
+#include <runtime/vault.h>
+#include <string.h>
 
 /* How often a call is repeated whose state a running vCPU holds; then the guest repeats its access.
  */
 #define EAGAIN_MAX 256u
 
+#define VAULT_MAGIC 0x326563697665644bull /* of this layout */
+
+/* Answer of an exit whose call to the kernel may or may not have been made. */
+#define INTENDED 0x101u
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+/* The state to come: a copy of the current one, to be changed and committed, or forgotten. */
+static struct guest_state *change(struct guest *guest)
+{
+    struct guest_state *next = &guest->vault->state[guest->vault->current ^ 1];
+
+    *next = *guest->state;
+    return next;
+}
+
+static void commit(struct guest *guest, struct guest_state *next)
+{
+    vault_order();
+    guest->vault->current ^= 1;
+    vault_order();
+    guest->state = next;
+}
+
+/* The same, by an exit: if it comes again, this is the answer. */
+static struct loop_reply commit_answer(struct guest *guest, struct guest_state *next,
+                                       keel_peer peer, uint64_t seq, struct loop_reply reply)
+{
+    next->last = (struct guest_answer){.peer = peer, .seq = seq, .reply = reply};
+    commit(guest, next);
+    return reply;
+}
+
+static bool was_handled(const struct guest *guest, const struct keel_exit *exit)
+{
+    return guest->state->last.peer == exit->peer && guest->state->last.seq == exit->seq;
+}
+
+static void state_init(struct guest_state *state, const struct guest_config *config,
+                       uint32_t incarnation)
+{
+    state->incarnation = incarnation;
+    state->last = (struct guest_answer){0};
+    vgic_reset(&state->gic, config->vcpus, config->spis);
+    pl011_reset(&state->uart);
+    pl031_reset(&state->rtc, config->epoch);
+}
+
+/* A new life of the guest. Its serial line goes on. */
 static void reset(struct guest *guest, uint32_t incarnation)
 {
-    guest->state = (struct guest_state){.incarnation = incarnation};
-    vgic_reset(&guest->state.gic, guest->config.vcpus, guest->config.spis);
-    pl011_reset(&guest->state.uart);
-    pl031_reset(&guest->state.rtc, guest->config.epoch);
+    struct guest_state *next = change(guest);
+
+    state_init(next, &guest->config, incarnation);
+    commit(guest, next);
+    guest->uart_line = guest->rtc_line = false;
     for (unsigned i = 0; i < KEEL_VCPUS_MAX; i++) {
         guest->held[i] = (struct guest_held){0};
     }
@@ -27,7 +79,7 @@ static void reset(struct guest *guest, uint32_t incarnation)
 
 static keel_peer peer(const struct guest *guest, uint16_t edge)
 {
-    return KEEL_PEER(edge, guest->state.incarnation);
+    return KEEL_PEER(edge, guest->state->incarnation);
 }
 
 /* --- interrupt lines ------------------------------------------------------------------------- */
@@ -35,7 +87,7 @@ static keel_peer peer(const struct guest *guest, uint16_t edge)
 /* Tells the kernel where a line stands, if it has moved. A guest that is gone needs no telling. */
 static void line_update(struct guest *guest, const struct guest_place *place, bool *known, bool now)
 {
-    if (*known != now) {
+    if (*known != now && guest->state->incarnation != 0 && place->irq != 0) {
         *known = now;
         (void)keel_irq_raise(peer(guest, guest->config.interrupt_edge), place->irq, now);
     }
@@ -43,12 +95,28 @@ static void line_update(struct guest *guest, const struct guest_place *place, bo
 
 static void uart_update(struct guest *guest)
 {
-    struct guest_state *state = &guest->state;
-
-    line_update(guest, &guest->config.uart, &state->uart_line, pl011_line(&state->uart));
+    line_update(guest, &guest->config.uart, &guest->uart_line, pl011_line(&guest->state->uart));
 }
 
 /* --- UART ------------------------------------------------------------------------------------ */
+
+/* A write to a register. False: its byte has no room on the serial line, and nothing was changed. */
+static bool uart_set(struct guest *guest, keel_peer from, uint64_t seq, uint32_t offset,
+                     uint32_t value)
+{
+    struct guest_state *next = change(guest);
+    int out = pl011_write(&next->uart, offset, value);
+
+    if (out >= 0 && !line_put(&guest->line, &next->output, (uint8_t)out)) {
+        return false;
+    }
+    (void)commit_answer(guest, next, from, seq, loop_done(0));
+    if (out >= 0) {
+        line_end(&guest->line, next->output, (uint8_t)out);
+    }
+    uart_update(guest);
+    return true;
+}
 
 /* The serial line has room again, or drops what is written: those who waited go on. */
 static void on_room(void *context)
@@ -58,7 +126,7 @@ static void on_room(void *context)
     for (unsigned i = 0; i < KEEL_VCPUS_MAX; i++) {
         struct guest_held *held = &guest->held[i];
         if (held->peer != 0) {
-            if (!line_put(&guest->line, held->byte)) {
+            if (!uart_set(guest, held->peer, held->seq, held->offset, held->value)) {
                 return;
             }
             (void)keel_reply(held->peer, held->seq, KEEL_REPLY_DONE, 0);
@@ -70,61 +138,57 @@ static void on_room(void *context)
 /* Input that waits in the ring goes on when half of the FIFO is free. */
 static void input_resume(struct guest *guest)
 {
-    if (guest->line.waiting && guest->state.uart.rx_count <= PL011_FIFO / 2 &&
-        pl011_room(&guest->state.uart) > 0) {
-        guest->line.waiting = false;
-        loop_port_resume(KEEL_PORT_GUEST);
+    if (guest->input.stopped && guest->state->uart.rx_count <= PL011_FIFO / 2 &&
+        pl011_room(&guest->state->uart) > 0) {
+        stream_resume(&guest->input);
     }
 }
 
-bool guest_input(void *context, const struct argo_message *message)
+/* As much as the FIFO takes; committed together with the place behind it. */
+static size_t on_input(void *context, const struct keel_stream_place *place, const uint8_t *bytes,
+                       size_t n)
 {
     struct guest *guest = context;
-    struct line *line = &guest->line;
-    uint8_t byte;
+    struct guest_state *next = change(guest);
+    size_t taken = 0;
 
-    while (message->type == KEEL_CONSOLE_INPUT && pl011_room(&guest->state.uart) > 0 &&
-           argo_message_read(message, line->taken, &byte, 1)) {
-        pl011_input(&guest->state.uart, byte);
-        line->taken++;
+    while (taken < n && pl011_room(&next->uart) > 0) {
+        pl011_input(&next->uart, bytes[taken++]);
     }
+    if (taken == 0) {
+        return 0;
+    }
+    next->input = (struct keel_stream_place){place->stream, place->position + taken};
+    commit(guest, next);
     uart_update(guest);
-    line->waiting = message->type == KEEL_CONSOLE_INPUT && line->taken < message->bytes;
-    if (!line->waiting) {
-        line->taken = 0;
-    }
-    return !line->waiting;
-}
-
-void guest_space(void *context)
-{
-    struct guest *guest = context;
-
-    line_retry(&guest->line);
+    return taken;
 }
 
 static struct loop_reply uart_write(struct guest *guest, const struct keel_exit *exit,
                                     uint32_t offset)
 {
-    int out = pl011_write(&guest->state.uart, offset, (uint32_t)exit->args[1]);
+    uint32_t value = (uint32_t)exit->args[1];
 
-    uart_update(guest);
-    input_resume(guest);
-    if (out >= 0 && !line_put(&guest->line, (uint8_t)out)) {
-        guest->held[exit->vcpu] = (struct guest_held){exit->peer, exit->seq, (uint8_t)out};
+    if (!uart_set(guest, exit->peer, exit->seq, offset, value)) {
+        guest->held[exit->vcpu] = (struct guest_held){exit->peer, exit->seq, offset, value};
         return loop_later();
     }
+    input_resume(guest);
     return loop_done(0);
 }
 
-static struct loop_reply uart_read(struct guest *guest, uint32_t offset)
+static struct loop_reply uart_read(struct guest *guest, const struct keel_exit *exit,
+                                   uint32_t offset)
 {
-    uint32_t value = pl011_read(&guest->state.uart, offset);
-
-    if (offset == UARTDR) { /* no other read changes anything */
-        uart_update(guest);
-        input_resume(guest);
+    if (offset != UARTDR) { /* no other read changes anything */
+        return loop_done(pl011_read(&guest->state->uart, offset));
     }
+    struct guest_state *next = change(guest);
+    uint32_t value = pl011_read(&next->uart, offset);
+
+    (void)commit_answer(guest, next, exit->peer, exit->seq, loop_done(value));
+    uart_update(guest);
+    input_resume(guest);
     return loop_done(value);
 }
 
@@ -139,10 +203,12 @@ static uint64_t rtc_now(void)
 static void rtc_update(void *context)
 {
     struct guest *guest = context;
-    struct pl031 *rtc = &guest->state.rtc;
+    struct guest_state *next = change(guest);
+    const struct pl031 *rtc = &next->rtc;
 
-    pl031_advance(rtc, rtc_now());
-    line_update(guest, &guest->config.rtc, &guest->state.rtc_line, pl031_line(rtc));
+    pl031_advance(&next->rtc, rtc_now());
+    commit(guest, next);
+    line_update(guest, &guest->config.rtc, &guest->rtc_line, pl031_line(rtc));
     if (rtc->armed) {
         loop_timer_set(&guest->alarm, rtc->alarm * keel_counter_frequency(), rtc_update, guest);
     } else {
@@ -153,10 +219,14 @@ static void rtc_update(void *context)
 static struct loop_reply rtc_access(struct guest *guest, const struct keel_exit *exit,
                                     uint32_t offset)
 {
+    struct guest_state *next = change(guest);
+
     if (exit->kind == KEEL_EXIT_READ) {
-        return loop_done(pl031_read(&guest->state.rtc, offset, rtc_now()));
+        uint32_t value = pl031_read(&next->rtc, offset, rtc_now());
+        return commit_answer(guest, next, exit->peer, exit->seq, loop_done(value));
     }
-    pl031_write(&guest->state.rtc, offset, (uint32_t)exit->args[1], rtc_now());
+    pl031_write(&next->rtc, offset, (uint32_t)exit->args[1], rtc_now());
+    (void)commit_answer(guest, next, exit->peer, exit->seq, loop_done(0));
     rtc_update(guest);
     return loop_done(0);
 }
@@ -184,15 +254,14 @@ static int64_t step_call(keel_peer to, const struct vgic_step *step, struct keel
     }
 }
 
-static struct loop_reply step_take(struct guest *guest, const struct vgic_step *step)
+/* By a call, or several. */
+static __attribute__((noinline)) struct loop_reply step_make(struct guest *guest,
+                                                             const struct vgic_step *step)
 {
     keel_peer to = peer(guest, guest->config.interrupt_edge);
     struct keel_irq_state states[KEEL_IRQ_READS_MAX];
     int64_t status = -KEEL_EAGAIN;
 
-    if (step->action == VGIC_DONE) {
-        return loop_done(step->value);
-    }
     for (unsigned i = 0; i < EAGAIN_MAX && status == -KEEL_EAGAIN; i++) {
         status = step_call(to, step, states);
     }
@@ -202,15 +271,20 @@ static struct loop_reply step_take(struct guest *guest, const struct vgic_step *
     return status == -KEEL_EAGAIN ? loop_retry() : refuse(guest);
 }
 
+static struct loop_reply step_take(struct guest *guest, const struct vgic_step *step)
+{
+    return step->action == VGIC_DONE ? loop_done(step->value) : step_make(guest, step);
+}
+
 static struct loop_reply distributor(struct guest *guest, const struct keel_exit *exit,
                                      uint64_t offset)
 {
     struct vgic_step step;
 
     if (exit->kind == KEEL_EXIT_READ) {
-        vgic_distributor_read(&guest->state.gic, offset, exit->size, &step);
+        vgic_distributor_read(&guest->state->gic, offset, exit->size, &step);
     } else {
-        vgic_distributor_write(&guest->state.gic, offset, exit->size, exit->args[1], &step);
+        vgic_distributor_write(&guest->state->gic, offset, exit->size, exit->args[1], &step);
     }
     return step_take(guest, &step);
 }
@@ -221,9 +295,9 @@ static struct loop_reply redistributor(struct guest *guest, const struct keel_ex
     struct vgic_step step;
 
     if (exit->kind == KEEL_EXIT_READ) {
-        vgic_redistributor_read(&guest->state.gic, offset, exit->size, &step);
+        vgic_redistributor_read(&guest->state->gic, offset, exit->size, &step);
     } else {
-        vgic_redistributor_write(&guest->state.gic, offset, exit->size, exit->args[1], &step);
+        vgic_redistributor_write(&guest->state->gic, offset, exit->size, exit->args[1], &step);
     }
     return step_take(guest, &step);
 }
@@ -240,6 +314,27 @@ static struct loop_reply stop(struct guest *guest, enum keel_stop_reason reason,
     return loop_later();
 }
 
+/* CPU_ON, which can't be done twice: it is noted before it is done. */
+static struct loop_reply cpu_on(struct guest *guest, const struct keel_exit *exit,
+                                const struct psci_step *step)
+{
+    keel_peer to = peer(guest, guest->config.vcpu_edge);
+    bool again = was_handled(guest, exit);
+
+    if (!again) {
+        if (keel_vcpu_state(to, step->vcpu) == 1) {
+            return loop_done((uint64_t)PSCI_ALREADY_ON);
+        }
+        (void)commit_answer(guest, change(guest), exit->peer, exit->seq,
+                            (struct loop_reply){INTENDED, 0});
+    }
+    int64_t status = keel_vcpu_start(to, step->vcpu, step->pc, step->x0);
+    if (again && status == -KEEL_EEXIST) {
+        status = 0; /* the former life did it */
+    }
+    return loop_done((uint64_t)psci_on_status(status));
+}
+
 static struct loop_reply call(struct guest *guest, const struct keel_exit *exit)
 {
     keel_peer to = peer(guest, guest->config.vcpu_edge);
@@ -250,8 +345,7 @@ static struct loop_reply call(struct guest *guest, const struct keel_exit *exit)
     case PSCI_ANSWER:
         return loop_done((uint64_t)step.value);
     case PSCI_ON:
-        return loop_done(
-            (uint64_t)psci_on_status(keel_vcpu_start(to, step.vcpu, step.pc, step.x0)));
+        return cpu_on(guest, exit, &step);
     case PSCI_OFF:
         return loop_off();
     case PSCI_AFFINITY:
@@ -284,7 +378,7 @@ static struct loop_reply access(struct guest *guest, const struct keel_exit *exi
         if (!word_access(exit)) {
             return refuse(guest);
         }
-        return exit->kind == KEEL_EXIT_READ ? uart_read(guest, offset)
+        return exit->kind == KEEL_EXIT_READ ? uart_read(guest, exit, offset)
                                             : uart_write(guest, exit, offset);
     }
     if (address - KEEL_MACHINE_GICD < KEEL_MACHINE_GICD_SIZE) {
@@ -304,9 +398,13 @@ struct loop_reply guest_exit(void *context, const struct keel_exit *exit)
 {
     struct guest *guest = context;
 
-    if (KEEL_PEER_INCARNATION(exit->peer) != guest->state.incarnation) {
+    if (KEEL_PEER_INCARNATION(exit->peer) != guest->state->incarnation) {
         reset(guest, KEEL_PEER_INCARNATION(exit->peer));
         input_resume(guest);
+    }
+    if ((exit->flags & KEEL_EXIT_REPLAY) && was_handled(guest, exit) &&
+        guest->state->last.reply.action != INTENDED) {
+        return guest->state->last.reply;
     }
     switch (exit->kind) {
     case KEEL_EXIT_READ:
@@ -320,10 +418,46 @@ struct loop_reply guest_exit(void *context, const struct keel_exit *exit)
     }
 }
 
-void guest_init(struct guest *guest, const struct guest_config *config,
-                const struct keel_connection *console)
+/* --- the vault ------------------------------------------------------------------------------- */
+
+static bool vault_fits(const struct guest_vault *vault, const struct guest_config *config)
 {
-    *guest = (struct guest){.config = *config};
-    line_init(&guest->line, console, on_room, guest);
-    reset(guest, 0);
+    const struct guest_state *state = &vault->state[vault->current & 1];
+
+    return vault->magic == VAULT_MAGIC && vault->current <= 1 &&
+           state->gic.vcpus == config->vcpus && state->gic.spis == config->spis &&
+           state->uart.rx_head < PL011_FIFO && state->uart.rx_count <= PL011_FIFO &&
+           state->output - vault->line.stream.sent <= LINE_BYTES;
+}
+
+bool guest_init(struct guest *guest, const struct guest_config *config,
+                const struct keel_connection *console, struct guest_vault *vault, bool old)
+{
+    bool fits = old && vault_fits(vault, config);
+
+    if (!fits) {
+        memset(vault, 0, sizeof(*vault));
+        state_init(&vault->state[0], config, 0);
+        vault_order();
+        vault->magic = VAULT_MAGIC;
+    }
+    *guest = (struct guest){
+        .config = *config, .vault = vault, .state = &vault->state[vault->current]};
+    line_init(&guest->line, &vault->line, fits, guest->state->output, console, on_room, guest);
+    if (console) {
+        guest->input = (struct stream_reader){.domain = console->domain,
+                                              .from = console->port,
+                                              .place = guest->state->input,
+                                              .take = on_input,
+                                              .context = guest};
+        stream_reader_add(&guest->input, &guest->port);
+    }
+    if (fits) {
+        /* What the former life may not have come to. */
+        guest->uart_line = !pl011_line(&guest->state->uart);
+        guest->rtc_line = !pl031_line(&guest->state->rtc);
+        uart_update(guest);
+        rtc_update(guest);
+    }
+    return fits || !old;
 }

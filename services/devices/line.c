@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest's serial line (see line.h). Calls Argo and timers only. */
+/* The guest's serial line (see line.h). Calls the stream and timers only. */
 #include "line.h"
 
 #include <runtime/clock.h>
 
-void line_init(struct line *line, const struct keel_connection *console, loop_handler *on_room,
-               void *context)
+/* The stream takes bytes again: who waits goes on. */
+static void on_stream_room(void *context)
 {
-    *line = (struct line){.console = console, .on_room = on_room, .context = context};
-}
+    struct line *line = context;
 
-/* Whether the console took a message. */
-static bool send(struct line *line, uint32_t type, const void *bytes, size_t n)
-{
-    return argo_send_to(line->console, KEEL_PORT_GUEST, type, bytes, n) >= 0;
-}
-
-static void on_flush(void *context)
-{
-    line_flush(context);
+    line->stuck = false;
+    if (line->waited) {
+        line->waited = false;
+        loop_timer_stop(&line->patience);
+        line->on_room(line->context);
+    }
 }
 
 /* Output was refused for too long: whoever waits goes on, and loses its bytes. */
@@ -27,66 +23,78 @@ static void on_patience(void *context)
     struct line *line = context;
 
     line->stuck = true;
-    line_retry(line);
+    line->waited = false;
+    line->on_room(line->context);
+}
+
+void line_init(struct line *line, struct line_store *store, bool old, uint64_t put,
+               const struct keel_connection *console, loop_handler *on_room, void *context)
+{
+    *line = (struct line){
+        .writer = {.to = console,
+                   .from = KEEL_PORT_GUEST,
+                   .store = &store->stream,
+                   .buffer = store->bytes,
+                   .size = LINE_BYTES,
+                   .part_most = KEEL_CONSOLE_BYTES_MAX,
+                   .linger_ms = LINE_FLUSH_MS,
+                   .room = on_stream_room,
+                   .context = line},
+        .on_room = on_room,
+        .context = context};
+    if (!console) {
+        return;
+    }
+    if (old) {
+        store->stream.put = put;
+    }
+    (void)stream_writer_open(&line->writer, old);
 }
 
 void line_flush(struct line *line)
 {
-    if (line->count > 0 && send(line, KEEL_CONSOLE_OUTPUT, line->bytes, line->count)) {
-        line->count = 0;
-        line->stuck = false;
-    }
-    if (line->count == 0 && line->dropped > 0 &&
-        send(line, KEEL_CONSOLE_DROPPED, &line->dropped, sizeof(line->dropped))) {
-        line->dropped = 0;
-    }
-    line->full = line->count > 0;
-    if (line->full || line->dropped > 0) {
-        /* Space may come with an event; a console that starts anew says nothing. */
-        loop_timer_set(&line->flush, clock_after_ms(LINE_RETRY_MS), on_flush, line);
-    } else if (line->flush.deadline != 0) {
-        loop_timer_stop(&line->flush);
-    }
-    if (line->waited && (!line->full || line->stuck)) {
-        line->waited = false;
-        loop_timer_stop(&line->patience);
-        line->on_room(line->context);
+    if (line->writer.to) {
+        stream_flush(&line->writer);
     }
 }
 
-void line_retry(struct line *line)
+/* No room: what was not tried since is tried now. */
+static __attribute__((noinline)) bool line_full(struct line *line, uint64_t put)
 {
-    if (line->full || line->dropped > 0 || line->waited) {
-        line_flush(line);
+    if (line->writer.refusal == 0) {
+        stream_flush(&line->writer);
     }
+    return stream_room(&line->writer, put) == 0;
 }
 
-bool line_put(struct line *line, uint8_t byte)
+bool line_put(struct line *line, uint64_t *put, uint8_t byte)
 {
-    if (!line->console) {
+    if (!line->writer.to) {
         return true;
     }
-    if (line->count == sizeof(line->bytes)) {
-        if (!line->full) {
-            line_flush(line);
-        }
-        if (line->stuck && line->full) {
-            line->dropped++;
+    if (stream_room(&line->writer, *put) == 0 && line_full(line, *put)) {
+        line->writer.wanted = true;
+        if (line->stuck) {
+            stream_skip(&line->writer, 1);
             return true;
         }
-        if (line->full) {
-            if (!line->waited) {
-                line->waited = true;
-                loop_timer_set(&line->patience, clock_after_ms(LINE_STUCK_MS), on_patience, line);
-            }
-            return false;
+        if (!line->waited) {
+            line->waited = true;
+            loop_timer_set(&line->patience, clock_after_ms(LINE_STUCK_MS), on_patience, line);
         }
+        return false;
     }
-    line->bytes[line->count++] = byte;
-    if (byte == '\n' && !line->full) {
-        line_flush(line);
-    } else if (line->flush.deadline == 0) {
-        loop_timer_set(&line->flush, clock_after_ms(LINE_FLUSH_MS), on_flush, line);
-    }
+    stream_place(&line->writer, (*put)++, byte);
     return true;
+}
+
+void line_end(struct line *line, uint64_t put, uint8_t byte)
+{
+    if (!line->writer.to) {
+        return;
+    }
+    stream_advance(&line->writer, put);
+    if (byte == '\n' && line->writer.refusal == 0 && stream_unsent(&line->writer) > 0) {
+        stream_flush(&line->writer);
+    }
 }

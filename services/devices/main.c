@@ -10,16 +10,16 @@
  */
 #include "guest.h"
 
-#include <keel/edge.h>
 #include <keel/machine.h>
 #include <runtime/start.h>
+#include <runtime/vault.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUT_RING_BYTES 4000u
-
 static struct guest guest;
+static struct guest_vault vault VAULT;
+static _Alignas(KEEL_PAGE_SIZE) uint8_t input_ring[KEEL_PAGE_SIZE] VAULT;
 
 /* The number in decimal, hexadecimal (0x) or octal at *text, which moves behind it and a comma. */
 static bool number_take(const char **text, uint64_t max, uint64_t *number)
@@ -102,43 +102,12 @@ static bool place_fits(const struct guest_place *place, const struct guest_confi
     return place->irq == 0 || (place->irq >= 32 && place->irq < 32 + config->spis);
 }
 
-/* Own connection to a domain (or, with port 0, to any) with a right and a port; NULL: none. */
-static const struct keel_connection *connection_find(const char *name, uint32_t right)
+/* The edge by which the guest is reached with a right; it may have several. */
+static uint16_t edge_find(const struct keel_connection *served, uint32_t right)
 {
-    const struct keel_connection *connection;
+    const struct keel_connection *connection = keel_connection_with(served->name, 0, right);
 
-    for (uint32_t i = 0; (connection = keel_connection_at(i)); i++) {
-        if ((connection->rights & right) && (!name || strcmp(connection->name, name) == 0)) {
-            return connection;
-        }
-    }
-    return NULL;
-}
-
-/* The edge by which the guest's domain is reached with a right; the guest may have several edges.
- */
-static uint16_t edge_find(uint16_t domain, uint32_t right)
-{
-    const struct keel_connection *connection;
-
-    for (uint32_t i = 0; (connection = keel_connection_at(i)); i++) {
-        if (connection->domain == domain && (connection->rights & right)) {
-            return connection->edge;
-        }
-    }
-    return UINT16_MAX;
-}
-
-static const struct keel_connection *console_find(void)
-{
-    const struct keel_connection *connection;
-
-    for (uint32_t i = 0; (connection = keel_connection_at(i)); i++) {
-        if (connection->port == KEEL_PORT_CONSOLE && (connection->rights & KEEL_RIGHT_SEND)) {
-            return connection;
-        }
-    }
-    return NULL;
+    return connection ? connection->edge : UINT16_MAX;
 }
 
 int main(int argc, char **argv)
@@ -162,26 +131,29 @@ int main(int argc, char **argv)
                config.spis);
         return EXIT_FAILURE;
     }
-    const struct keel_connection *served = connection_find(name, KEEL_RIGHT_SERVE);
+    const struct keel_connection *served = keel_connection_with(name, 0, KEEL_RIGHT_SERVE);
     if (!served) {
         printf("no guest to serve: no connection%s%s has the right SERVE\n", name ? " to " : "",
                name ? name : "");
         return EXIT_FAILURE;
     }
-    config.interrupt_edge = edge_find(served->domain, KEEL_RIGHT_INTERRUPT);
-    config.vcpu_edge = edge_find(served->domain, KEEL_RIGHT_VCPU);
-    config.stop_edge = edge_find(served->domain, KEEL_RIGHT_STOP);
+    config.interrupt_edge = edge_find(served, KEEL_RIGHT_INTERRUPT);
+    config.vcpu_edge = edge_find(served, KEEL_RIGHT_VCPU);
+    config.stop_edge = edge_find(served, KEEL_RIGHT_STOP);
 
-    const struct keel_connection *console = console_find();
-    guest_init(&guest, &config, console);
+    const struct keel_connection *console =
+        keel_connection_with(NULL, KEEL_PORT_CONSOLE, KEEL_RIGHT_SEND);
+    if (!guest_init(&guest, &config, console, &vault, vault_is_old())) {
+        printf("the vault of the life before makes no sense: the guest's devices begin anew\n");
+        memset(input_ring, 0, sizeof(struct keel_argo_ring));
+    }
     if (console) {
         int status =
-            loop_port(KEEL_PORT_GUEST, console->domain, INPUT_RING_BYTES, guest_input, &guest);
+            port_open_in(&guest.port, KEEL_PORT_GUEST, console->domain, input_ring, 1);
         if (status < 0) {
             printf("no input from the console: %s\n", strerror(-status));
         }
     }
-    loop_space(guest_space, &guest);
     loop_exits(guest_exit, &guest);
     loop_run();
 }

@@ -1,40 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An example of a service: greets on its console, and sends back every message that it gets. */
+/* An example of a service: greets on its console, and sends back what it is asked to. */
 #include <errno.h>
-#include <runtime/loop.h>
+#include <keel/example.h>
+#include <runtime/port.h>
 #include <runtime/start.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PORT_ECHO      7u
-#define ECHO_BYTES_MAX 256u
+#define PORT       7u
+#define RING_BYTES 4000u
 
-static unsigned echoed;
-
-/* Called for each message in our ring; what it points to may change any time, so copy first. */
-static bool on_message(void *context, const struct argo_message *message)
+/* Called for each request, when its size is known to be right; the payload is a copy of ours. */
+static bool on_echo(void *context, const struct message *message)
 {
-    char text[ECHO_BYTES_MAX];
+    static unsigned echoed;
     (void)context;
-    if (!argo_message_read(message, 0, text, message->bytes < sizeof(text) ? message->bytes : 0))
-        return true;
-    int status = argo_send(PORT_ECHO, message->source, message->type, text, message->bytes);
-    if (status == -EAGAIN)
-        return false; /* no room there: keep the message, loop_space will tell when to try again */
-    if (status < 0)
-        printf("domain %u does not take its echo: %s\n", message->source.domain_id,
-               strerror(-status));
-    else
-        printf("message %u: %u bytes from domain %u\n", ++echoed, message->bytes,
-               message->source.domain_id);
+    message_answer(message, 0, message->payload, message->bytes);
+    printf("message %u: %u bytes from domain %u\n", ++echoed, message->bytes,
+           message->source.domain_id);
     return true;
 }
 
-static void on_space(void *context)
-{
-    (void)context;
-    loop_port_resume(PORT_ECHO);
-}
+static const struct message_type types[] = {
+    {.type = KEEL_EXAMPLE_ECHO, .most = KEEL_EXAMPLE_BYTES_MAX, .handler = on_echo},
+};
+static struct port port = {.types = types, .ntypes = 1};
 
 int main(int argc, char **argv)
 {
@@ -42,10 +32,9 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         printf("argument %d: %s\n", i, argv[i]);
 
-    loop_space(on_space, NULL);
-    int status = loop_port(PORT_ECHO, KEEL_DOMAIN_ANY, 4000, on_message, NULL);
+    int status = port_open(&port, PORT, KEEL_DOMAIN_ANY, RING_BYTES);
     if (status < 0) {
-        printf("no port %u: %s\n", PORT_ECHO, strerror(-status));
+        printf("no port %u: %s\n", PORT, strerror(-status));
         return 1;
     }
     loop_run();

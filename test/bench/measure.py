@@ -3,60 +3,29 @@
 """What things cost, in instructions: counted by a plugin (count.c) under -icount, so that it repeats. TAP on
 standard output, figures in lines "# report: ".
 
-    measure.py masked KERNEL     the longest stretch with interrupts masked, over a boot of Linux and load
-    measure.py costs             what a null hypercall and a guest's exits cost, by where they are executed
-
-KERNEL: the kernel's ELF file, for names.
+    measure.py masked     the longest stretch with interrupts masked, over a boot of Linux and load
+    measure.py costs      the rows of the bench, against what is recorded and what they may cost
+    measure.py table      whether README shows what is recorded
 """
-import bisect
-import collections
 import os
 import pathlib
-import re
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'system'))
+import runs  # noqa: E402
+from bench import README, TABLE, made_with, measure, number, recorded, table_of  # noqa: E402
+from counting import Masked, counting  # noqa: E402
 from keel import PROMPT, SYSTEMS, Failure, Tap, report  # noqa: E402
+from rows import ROWS  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get('KEEL_BUILD', HERE.parents[1] / 'build'))
-MASKED_LIMIT = 4000  # DESIGN rule 7
-# One step over a block (2,900) and a choice of what runs next (1,100) can meet in one stretch, by
-# chance of timing: until blocks take smaller steps, this much more is reported and not failed.
-MASKED_SLACK = 500
-# Rows of count.c: see null.c and test/guests/bench.c.
-ROWS = ['null hypercall of a service', "guest's PL011 read, round trip", "guest's GICD read, round trip",
-        "guest's GICR write, round trip", "guest's PSCI_VERSION, round trip"]
+TOLERANCE = 1.03
 
 
-def plugin(*options):
-    """What QEMU needs to count; skips the test if it can't."""
-    qemu = os.environ.get('KEEL_QEMU', 'qemu-system-aarch64')
-    text = subprocess.run([qemu, '--version'], check=True, capture_output=True, text=True).stdout
-    version = int(re.search(r'version (\d+)\.', text)[1])
-    if version == 8 or version == 9:
-        print(f'1..0 # SKIP QEMU {version} has another plugin interface')
-        sys.exit(0)
-    module = BUILD / f'test/bench/count-{1 if version < 8 else 4}.so'
-    return ['-plugin', ','.join([str(module), *options])]
-
-
-def functions(kernel, path):
-    """How many instructions of a path lie in which function, most first."""
-    text = subprocess.run(['nm', '--defined-only', kernel], check=True, capture_output=True, text=True).stdout
-    symbols = sorted((int(a, 16), name) for a, kind, name in (line.split() for line in text.splitlines())
-                     if kind in 'tT' and not name.startswith('$'))
-    addresses = [address for address, _ in symbols]
-    counts = collections.Counter()
-    for line in path.read_text().splitlines():
-        counts[symbols[bisect.bisect_right(addresses, int(line, 16)) - 1][1]] += 1
-    return counts.most_common()
-
-
-def masked(tap, kernel):
-    path = BUILD / 'test/bench/longest'
-    session = tap.session(SYSTEMS / 'linux.dts', cpus=2, icount=True, qemu=plugin(f'longest={path}'))
+def masked(tap):
+    longest = Masked(BUILD, 'Linux')
+    session = tap.session(SYSTEMS / 'linux.dts', cpus=2, icount=True, qemu=longest.qemu)
     session.expect(PROMPT, 900)
     session.shell('for i in 1 2 3 4; do (seq 1 500 | md5sum > /dev/null) & done; wait')
     session.shell('for i in 1 2 3 4 5; do taskset 1 echo $i | taskset 2 cat | taskset 1 cat; done')
@@ -66,41 +35,41 @@ def masked(tap, kernel):
     session.expect(PROMPT, 900)
     session.type('poweroff\r')
     session.end(300)
-    longest = int(session.expect(r'^count: longest masked stretch: (\d+)', anywhere=True)[1])
-    where = functions(kernel, path)
-    report(f'longest stretch with interrupts masked: {longest} instructions ({where[0][0]}), limit {MASKED_LIMIT}')
-    for name, n in where[:12]:
-        print(f'# {n:6} {name}')
-    tap.check(f'no stretch above {MASKED_LIMIT + MASKED_SLACK} instructions',
-              longest <= MASKED_LIMIT + MASKED_SLACK)
+    longest.check(tap, session)
 
 
 def costs(tap):
-    session = tap.session(HERE / 'costs.dts', cpus=1, icount=True, qemu=plugin())
-    session.expect(r'bench: passed', 900)
-    session.end(300)
-    for n, name in enumerate(ROWS):
-        match = session.wait(rf'^count: row {n}: kernel (\d+) services (\d+) rest (\d+)', anywhere=True)
-        if not match:
-            raise Failure(f'no figures of: {name}')
-        kernel, services, rest = (int(x) for x in match.groups())
-        if n == 0:
-            services -= 1  # a mark
-            caller = f'service {services}'
+    before = recorded()
+    try:
+        values = measure()
+    except runs.Failure as error:
+        for line in error.output.splitlines():
+            print(f'# {line}')
+        raise Failure(str(error)) from None
+    same = before['made-with'] == made_with()
+    for row in ROWS:
+        value, parts = values[row.name]
+        limit = '' if row.limit is None else f', limit {number(row.limit)} {"met" if value <= row.limit else "NOT met"}'
+        report(f'{row.title}: {number(value)}{limit}{", Xen " + number(row.xen) if row.xen else ""}'
+               f'{" (" + parts + ")" if parts else ""}')
+        if same:
+            tap.check(f'{row.title}: {number(value)}, at most {TOLERANCE} times what is recorded: '
+                      f'{number(before["rows"][row.name])}', value <= TOLERANCE * before['rows'][row.name])
         else:
-            rest -= 1
-            caller = f'service {services}, guest {rest}'
-        report(f'{name}: {kernel + services + rest} instructions: kernel {kernel}, {caller}')
-        # A row of which the parts are not where they belong is no measurement of what it says.
-        tap.check(name, kernel > 0 and (rest == 0 and services > 0 if n == 0 else services > 0 and rest > 0))
+            tap.check(f'{row.title}: {number(value)} # SKIP recorded with {before["made-with"]}', True)
+
+
+def table(tap):
+    written = TABLE.search(README.read_text())
+    tap.check("README's table is what is recorded", written and written[0] == table_of(recorded()['rows']))
 
 
 def main():
+    if not counting(BUILD):
+        print("1..0 # SKIP this QEMU's interface for plugins")
+        return
     with Tap() as tap:
-        if sys.argv[1] == 'masked':
-            masked(tap, sys.argv[2])
-        else:
-            costs(tap)
+        {'masked': masked, 'costs': costs, 'table': table}[sys.argv[1]](tap)
 
 
 if __name__ == '__main__':

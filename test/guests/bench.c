@@ -1,139 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an exit costs, in counter ticks, averaged over many. Under `-icount shift=0` and with a
- * counter of 1 GHz (-cpu cortex-a72,cntfrq=1000000000) a tick is an instruction, of all exception
- * levels together. Lines: "bench: NAME TICKS". Where the PMU can be had, also "bench: NAME-el1 N":
- * those of them that were executed at EL1, the loop included.
- *
- * Some are marked for test/bench/count.c, which tells where the instructions are executed.
+ * What a guest's exits cost: does each thing again and again, marked for test/bench/count.c, which
+ * counts. The same program runs under Keel, under Xen and on a bare machine (platform.h).
+ * Interrupts are masked unless they are what is measured.
  */
+#include "../bench/mark.h"
 #include "lib/guest.h"
 
 const char guest_name[] = "bench";
 
-#define ROUNDS 1024
+#define GICD_TYPER      0x004
+#define GICD_IPRIORITYR 0x400
+#define SPI             40
+#define SGI             1
+#define TIMER           27
+#define SLEEP_TICKS     1000
+/* When services have begun, and wait. */
+#define START_MS 500
 
-static bool pmu;
+extern char bench_vectors[];
+extern volatile uint32_t bench_taken; /* interrupts: bench_vectors.S */
 
-static void pmu_open(void)
+static void null_call(void)
 {
-    uint64_t version = sysreg_read(id_aa64dfr0_el1) >> 8 & 0xF;
-
-    if (version == 0 || version == 0xF) {
-        return;
-    }
-    catch_begin();
-    sysreg_write(pmcr_el0, 0x41);             /* E, LC */
-    sysreg_write(pmevtyper0_el0, 0x40000008); /* INST_RETIRED at EL1 */
-    sysreg_write(pmcntenset_el0, 1);
-    (void)sysreg_read(pmevcntr0_el0);
-    pmu = catch_end() == 0;
-}
-
-static uint64_t instructions(void)
-{
-    return pmu ? sysreg_read(pmevcntr0_el0) & UINT32_MAX : 0;
-}
-
-/* Row n of test/bench/count.c: what is executed between the two hints. */
-#define MARKED(n, statement)                                          \
-    do {                                                              \
-        __asm__ volatile("hint %0" : : "i"(96 + 2 * (n)) : "memory"); \
-        statement;                                                    \
-        __asm__ volatile("hint %0" : : "i"(97 + 2 * (n)) : "memory"); \
-    } while (0)
-
-static void nothing(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-
-static void fr_read(void)
-{
-    MARKED(1, (void)mmio_read(UART_FR));
-}
-
-static void gicd_read(void)
-{
-    MARKED(2, (void)mmio_read(GIC_DIST + 4));
-}
-
-static void gicr_enable(void)
-{
-    MARKED(3, mmio_write(GIC_SGI_FRAME(0) + 0x100, 1));
+    platform_null_call();
 }
 
 static void psci_version(void)
 {
-    MARKED(4, (void)hvc(PSCI_VERSION, 0, 0, 0));
+    (void)hvc(PSCI_VERSION, 0, 0, 0);
 }
 
-static void argo_null(void)
+static void id_register(void)
 {
-    register uint64_t x0 __asm__("x0") = 99; /* no such operation */
-    register uint64_t x16 __asm__("x16") = 39;
-
-    __asm__ volatile("hvc #0xea1" : "+r"(x0) : "r"(x16) : "memory", "x1", "x2", "x3", "x4");
+    (void)sysreg_read(id_aa64pfr0_el1);
 }
 
-static volatile uint32_t sgis;
-
-static void on_sgi(uint32_t intid)
+static void pl011_read(void)
 {
-    (void)intid;
-    sgis++;
+    (void)mmio_read(UART_FR);
+}
+
+static void gicd_read(void)
+{
+    (void)mmio_read(GIC_DIST + GICD_TYPER);
+}
+
+static void gicd_priority(void)
+{
+    mmio_write(GIC_DIST + GICD_IPRIORITYR + SPI, 0xA0A0A0A0u);
 }
 
 static void sgi_self(void)
 {
-    uint32_t before = sgis;
+    uint32_t before = bench_taken;
 
-    gic_sgi(0, 1);
-    while (sgis == before) {
+    sysreg_write(S3_0_C12_C11_5, SGI << 24 | 1); /* ICC_SGI1R_EL1 */
+    while (bench_taken == before) {
     }
 }
 
-static uint64_t overhead, overhead_el1;
+static void wfi_timer(void)
+{
+    uint32_t before = bench_taken;
 
-static void measure(const char *name, void (*function)(void))
+    sysreg_write(cntv_tval_el0, SLEEP_TICKS);
+    sysreg_write(cntv_ctl_el0, 1);
+    while (bench_taken == before) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
+/* Sleeps until the other CPU's SGI is there, and takes it. */
+static inline void sgi_wait(void)
+{
+    uint64_t intid;
+
+    while ((intid = sysreg_read(S3_0_C12_C12_0)) >= 1020) { /* ICC_IAR1_EL1 */
+        __asm__ volatile("wfi" ::: "memory");
+    }
+    sysreg_write(S3_0_C12_C12_1, intid); /* ICC_EOIR1_EL1 */
+}
+
+static void sgi_wfi(void)
+{
+    sysreg_write(S3_0_C12_C11_5, SGI << 24 | 2);
+    sgi_wait();
+}
+
+static volatile bool secondary_ready;
+
+void guest_secondary(uint64_t context)
+{
+    (void)context;
+    gic_cpu_init(1);
+    secondary_ready = true;
+    for (;;) {
+        sgi_wait();
+        sysreg_write(S3_0_C12_C11_5, SGI << 24 | 1);
+    }
+}
+
+/* Whether the platform has it. */
+static bool works(void (*function)(void))
 {
     catch_begin();
     function();
-    if (catch_end() != 0) {
-        return; /* not on this platform */
-    }
-    uint64_t executed = instructions();
-    uint64_t start = counter();
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        function();
-    }
-    uint64_t ticks = counter() - start;
-    executed = (instructions() - executed) & UINT32_MAX;
-    if (function == nothing) {
-        overhead = ticks;
-        overhead_el1 = executed;
-        return;
-    }
-    say("%s %lu", name, (ticks - overhead) / ROUNDS);
-    if (pmu) {
-        say("%s-el1 %lu", name, (executed - overhead_el1) / ROUNDS);
-    }
+    return catch_end() == 0;
+}
+
+/* A loop of its own for each row, with the thing in it. */
+#define MEASURE(row, function)                 \
+    do {                                       \
+        if (works(function)) {                 \
+            for (int i = 0; i < ROUNDS; i++) { \
+                MARK_BEGIN(row);               \
+                function();                    \
+            }                                  \
+            MARK_END(row);                     \
+        }                                      \
+    } while (0)
+
+static void measure_interrupts(void)
+{
+    uint64_t vectors = sysreg_read(vbar_el1);
+
+    gic_enable_private(0, TIMER, true);
+    sysreg_write(vbar_el1, (uintptr_t)bench_vectors);
+    irq_enable();
+    MEASURE(ROW_SGI_SELF, sgi_self);
+    MEASURE(ROW_WFI_TIMER, wfi_timer);
+    irq_disable();
+    sysreg_write(vbar_el1, vectors);
 }
 
 void guest_main(void)
 {
-    pmu_open();
+    uint64_t start = counter() + ms(START_MS);
+
     gic_init();
     gic_cpu_init(0);
-    irq_handler[1] = on_sgi;
-    irq_enable();
-    say("ticks per second %lu", sysreg_read(cntfrq_el0));
-    measure("nothing", nothing);
-    measure("argo-null", argo_null);
-    measure("psci-version", psci_version);
-    measure("pl011-read", fr_read);
-    measure("gicd-read", gicd_read);
-    measure("gicr-enable", gicr_enable);
-    measure("sgi-self", sgi_self);
+    gic_enable_private(0, TIMER, true);
+    sysreg_write(cntv_cval_el0, start);
+    sysreg_write(cntv_ctl_el0, 1);
+    while (counter() < start) {
+        __asm__ volatile("wfi" ::: "memory");
+    }
+    sysreg_write(cntv_ctl_el0, 0);
+
+    MEASURE(ROW_NULL_GUEST, null_call);
+    MEASURE(ROW_PSCI_VERSION, psci_version);
+    MEASURE(ROW_ID_REGISTER, id_register);
+    MEASURE(ROW_PL011_READ, pl011_read);
+    MEASURE(ROW_GICD_READ, gicd_read);
+    MEASURE(ROW_GICD_PRIORITY, gicd_priority);
+    measure_interrupts();
+    expect(hvc(PSCI_CPU_ON, 1, (uintptr_t)secondary_start, 0) == 0, "CPU_ON");
+    while (!secondary_ready) {
+    }
+    MEASURE(ROW_SGI_WFI, sgi_wfi);
     passed();
 }

@@ -24,12 +24,12 @@ def main():
 
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
-    timer = threading.Timer(TIMEOUT, process.kill)
+    timer = threading.Timer(TIMEOUT, process.terminate)  # boot/run ends its QEMU with itself
     timer.start()
     wrong = None
     for raw in process.stdout:
         line = raw.decode("ascii", "replace").strip("\r\n")
-        print("#", line)
+        print("#", line, flush=True)
         if not line.startswith(prefix) or wrong:
             continue
         want = expected.pop(0) if expected else "nothing more"

@@ -17,7 +17,9 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / 'system'))
+sys.path.insert(0, str(HERE.parent / 'bench'))
 from keel import Tap, report  # noqa: E402
+from counting import Masked  # noqa: E402
 
 # As enum keel_right has them.
 RIGHTS = ('send', 'receive', 'read', 'write', 'serve', 'calls', 'interrupt', 'vcpu', 'stop', 'device',
@@ -131,15 +133,16 @@ def main():
         print(f'# seed {seed}')
         system = System('builder.dts' if options.builder else 'services.dts', options.build, seed,
                         options.calls, options.cpus)
-        qemu = []
+        longest = Masked(options.build, 'hostile builder' if options.builder else 'hostile services')
+        qemu = longest.qemu if options.icount else []
         if options.builder:
             program, = pathlib.Path(options.build).rglob('hostile-builder')
             (pathlib.Path(folder) / 'builder').symlink_to(program)
-            qemu = ['-append', f'hostile.seed={seed} hostile.calls={options.calls}']
+            qemu = [*qemu, '-append', f'hostile.seed={seed} hostile.calls={options.calls}']
         session = tap.session(system.filled(), cpus=options.cpus, icount=options.icount,
                               find=[folder] if options.builder else (), qemu=qemu)
 
-        seconds = 200 if options.calls <= 100000 else 1700
+        seconds = 600 if options.calls <= 100000 else 1700
         calls, did = [0, 0], 0
         for name in ['builder'] if options.builder else system.hostile():
             match = session.wait(rf'^(?:\[{name}\] )?(?:builder: )?done: (\d+) calls, (\d+) permitted, '
@@ -164,6 +167,8 @@ def main():
             rf'^\[auditor\] look {int(look[-1]) + 5}: 0 changes', 120, anywhere=True))
         # The console's key asks the builder, which may have given up its port: then the test ends it.
         tap.check('the system can be left', session.leave() == 0)
+        if options.icount:
+            longest.check(tap, session)
         session.close()
 
         output = session.output

@@ -411,6 +411,7 @@ static uint64_t size_of(const char *type)
         {"struct keel_domain_params", sizeof(struct keel_domain_params)},
         {"struct keel_registers", sizeof(struct keel_registers)},
         {"struct keel_life", sizeof(struct keel_life)},
+        {"struct keel_refusals", sizeof(struct keel_refusals)},
         {"struct keel_copy", sizeof(struct keel_copy)},
         {"struct keel_irq_configure", sizeof(struct keel_irq_configure)},
         {"struct keel_irq_state", sizeof(struct keel_irq_state)},

@@ -13,13 +13,19 @@
  *                             returned, and a read tells what was true during it  (`acknowledge`, L5)
  *   calls end:                after one fold of whoever had the interrupt            (`observer`)
  *
+ * Left out: SGIs (edges whose sender is a vCPU: the same rules with fewer states), SPIs that have a physical interrupt
+ * (deactivated by the guest, as the timer's), and more interrupts than list registers (test/unit/test_vgic.c,
+ * test/system/stress.py).
+ *
  * EDGES, LEVELS, CHANGES: how often the device raises each, how many calls the service makes.
  * TIMER: the level is vCPU 0's timer, whose line moves without an exit, and whose physical interrupt
- * does not come again before it is deactivated. BUSY: guests never sleep, so no WFI brings them here.
+ * does not come again before it is deactivated, by the kernel, or by the end of the virtual one.
+ * SWITCHES: how often another vCPU is loaded meanwhile. BUSY: guests never sleep, so no WFI brings them here.
  *
  * Each BREAK_... takes out one rule of kernel-rules.md 4, and the model fails: L1, L2, L3_DIRTY,
- * L3_SLEEP, L4_WAIT, L4_PENDING, L4_MOVE, L4_CLEAR, L5, L6, L8. L7 is about GICv2, whose SGIs come by a
- * register that has no driver here.
+ * L3_SLEEP, L4_WAIT, L4_PENDING, L4_MOVE, L4_CLEAR, L5, L6 (the timer's line is looked at again),
+ * L6_AGAIN (it comes again behind an end that was not seen yet), L6_SWITCH (its physical interrupt is
+ * given back), L8. L7 is about GICv2, whose SGIs come by a register that has no driver here.
  */
 
 #ifndef EDGES
@@ -30,6 +36,9 @@
 #endif
 #ifndef CHANGES
 #define CHANGES 2
+#endif
+#ifndef SWITCHES
+#define SWITCHES 0
 #endif
 
 #define LEVEL 0
@@ -51,8 +60,10 @@ mtype state[2] = RUNNING;
 bit lr_pending[4], lr_active[4], lr_eoi[4], lr_ended[4];
 #define AT(v, i) ((v) * 2 + (i))
 
-/* The timer's output; its physical interrupt was taken and not deactivated */
-bit output, physical;
+/* The timer's output; its physical interrupt was taken and not deactivated, and the kernel knows;
+ * its list register deactivates it (HW) */
+bit output, physical, held, lr_hw;
+byte switches = SWITCHES;
 
 /* What is true outside, of which the checks are made */
 bit due;              /* an edge came, and none was taken or cleared since */
@@ -107,6 +118,15 @@ inline fold_one(v, i)
 {
     if
     :: loaded[i] && owner[i] == v ->
+#ifdef TIMER
+        if
+        :: i == LEVEL && lr_hw && !lr_pending[AT(v, i)] && !lr_active[AT(v, i)] ->
+            held = 0;
+            line[LEVEL] = 0
+        :: else
+        fi;
+        lr_hw = 0;
+#endif
 #ifndef BREAK_L4_PENDING
         latch[i] = latch[i] || (lr_pending[AT(v, i)] && lent[i] && !unlatch[i]);
 #endif
@@ -145,7 +165,7 @@ inline fold(v)
     kick(other)
 }
 
-/* load(): chosen without the lock, then, under it, all conditions again; so as if at once. */
+/* load(): under the bank's lock. */
 inline load_one(v, i)
 {
     d_step {
@@ -171,25 +191,42 @@ inline load_one(v, i)
             latch[i] = 0
         :: else
         fi;
+#ifdef TIMER
+        if
+        :: i == LEVEL && held && (lr_pending[AT(v, i)] || lr_active[AT(v, i)]) ->
+            lr_hw = 1;
+            lr_eoi[AT(v, i)] = 0
+        :: else
+        fi;
+#endif
 #ifdef BREAK_L1
         lr_eoi[AT(v, i)] = 0
 #endif
     }
 }
 
+/* vgic_let_go() */
+inline let_go()
+{
+    if
+    :: held ->
+        assert(physical);
+        physical = 0;
+        held = 0
+    :: else
+    fi
+}
+
 /* vgic_fill(), and before it the timer (L6) */
 inline fill(v)
 {
 #if defined(TIMER) && !defined(BREAK_L6)
-    d_step {
-        if
-        :: v == 0 && physical && !output ->
-            physical = 0;
-            line[LEVEL] = 0;
-            dirty[0] = 1
-        :: else
-        fi
-    }
+    if
+    :: atomic { v == 0 && line[LEVEL] && !output -> skip };
+        fold(v);
+        d_step { let_go(); line[LEVEL] = 0 }
+    :: atomic { v != 0 || !line[LEVEL] || output -> skip }
+    fi;
 #endif
     if
     :: atomic { dirty[v] -> skip };
@@ -233,6 +270,14 @@ inline acknowledge(v, i)
 inline end(v, i)
 {
     lr_active[AT(v, i)] = 0;
+#ifdef TIMER
+    if
+    :: i == LEVEL && lr_hw ->
+        assert(physical);
+        physical = 0
+    :: else
+    fi;
+#endif
     lr_ended[AT(v, i)] = lr_eoi[AT(v, i)] && !lr_pending[AT(v, i)];
     handled[i] = 0;
     was_idle = was_idle || read_of == i
@@ -253,10 +298,18 @@ inline lower()
     lowering--
 }
 
-inline physical_timer()
+/* vgic_hold(): the physical interrupt was taken. */
+inline hold()
 {
+#ifndef BREAK_L6_AGAIN
+    if
+    :: atomic { loaded[LEVEL] -> skip };
+        fold(0)
+    :: atomic { !loaded[LEVEL] -> skip }
+    fi;
+#endif
     d_step {
-        physical = 1;
+        held = 1;
         line[LEVEL] = 1;
         dirty[0] = 1
     }
@@ -273,8 +326,19 @@ proctype vcpu(byte v)
     :: atomic { MAINTENANCE(v) -> skip };
         fold(v);
         fill(v)
-    :: atomic { v == 0 && output && !physical -> physical_timer() };
+#ifdef TIMER
+    :: atomic { v == 0 && output && !physical -> physical = 1 };
+        hold();
         fill(v)
+    :: atomic { v == 0 && switches > 0 -> switches-- };
+        fold(v);
+#ifdef BREAK_L6_SWITCH
+        held = 0;
+#else
+        d_step { let_go() };
+#endif
+        fill(v)
+#endif
     :: atomic { in == NOBODY && TAKES(v, LEVEL) -> in = LEVEL; d_step { acknowledge(v, LEVEL) } }
     :: atomic { in == NOBODY && TAKES(v, EDGE) -> in = EDGE; d_step { acknowledge(v, EDGE) } }
     :: atomic { in == EDGE -> in = NOBODY; d_step { end(v, EDGE) } }
@@ -308,7 +372,8 @@ proctype vcpu(byte v)
         :: atomic { !CANDIDATE(v, LEVEL) && !CANDIDATE(v, EDGE) -> skip };
 #endif
             do
-            :: atomic { v == 0 && output && !physical -> physical_timer() };
+            :: atomic { v == 0 && output && !physical -> physical = 1 };
+                hold();
                 other = v;
                 kick(other)
             :: atomic { state[v] == READY -> state[v] = RUNNING };
@@ -463,7 +528,11 @@ proctype observer()
     timeout;
     assert(working == 0); /* every call ends */
     assert(!due);
-    assert(!line[LEVEL] && !output);
+#ifdef TIMER
+    assert(!output && !physical);
+#else
+    assert(!line[LEVEL]);
+#endif
 #ifndef BUSY
     assert(state[0] == WAITING && state[1] == WAITING)
 #endif

@@ -15,7 +15,7 @@ def main():
         for path in sorted(SYSTEMS.glob('*.dts')):
             said = subprocess.run([ROOT / 'boot/check', '--authority', path], check=True, text=True,
                                   stdout=subprocess.PIPE).stdout.splitlines()
-            session = tap.session(path, authority=True)
+            session = tap.session(path, options=['--authority'])
             session.end(240)
             held = [line for line in session.output.replace('\r', '').split('\n') if EDGE.fullmatch(line)]
             tap.check(f'{path.name}: {len(held)} edges', len(said) > 10 and held == said)

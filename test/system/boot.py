@@ -82,7 +82,7 @@ COMMANDS = [
     ('nproc', '2'),
     ('grep -c ^processor /proc/cpuinfo', '2'),
     ('cat /sys/devices/system/cpu/online', '0-1'),
-    ('grep -o "CPU implementer.*" /proc/cpuinfo | uniq', r'CPU implementer\s*: 0x41'),
+    ('grep -o "CPU implementer.*" /proc/cpuinfo | uniq', r'CPU implementer\s*: 0x(41|00)'),
     ('cat /proc/cmdline', 'console=ttyAMA0 panic=-1'),
     ('awk \'/MemTotal/ { print ($2 > 400000 && $2 < 524288) }\' /proc/meminfo', '1'),
     ('cat /proc/sys/kernel/ostype; uname -m', 'Linux\naarch64'),
@@ -166,6 +166,11 @@ def stop_and_restart(tap, session):
     session.expect(r'Keel guest ready')
     session.expect(PROMPT)
     tap.check('r restarts a guest', entry(session, 'linux1')['life'] == 3)
+    session.key('k', r'builder: linux1 was stopped')
+    tap.check('k stops a guest, and the machine stays on', entry(session, 'linux1')['state'] != 'running')
+    session.key('r', r'Keel guest ready')
+    session.expect(PROMPT)
+    tap.check('r starts it again', entry(session, 'linux1')['life'] == 4)
 
 
 def reboot(tap, session):
@@ -177,6 +182,7 @@ def reboot(tap, session):
     after = entry(session, 'linux1')
     tap.check('reboot: the same domain, another life',
               after['domain'] == before['domain'] and after['life'] == before['life'] + 1)
+    session.shell('dmesg -n 1')
     tap.check('and it works', session.shell('seq 1 20000 | md5sum') == digest('md5', COUNT) + '  -\n')
 
 

@@ -27,6 +27,7 @@ SYSTEMS = ROOT / 'boot/systems'
 PREFIX = '\x1d'  # Ctrl-], before a key of the console
 PROMPT = r'guest# '
 SECONDS = 240    # for anything: only what hangs takes so long
+GATHER = 0.02    # seconds between two looks at what was said
 
 
 def service(name, image, more=''):
@@ -42,11 +43,11 @@ def console(more=''):
     return service('console', 'console', 'devices = "/pl011@9000000"; ' + more)
 
 
-def system(*nodes):
+def system(*nodes, platform='qemu-virt'):
     """The text of a system with a console, unless there is one among its nodes, and these nodes."""
     if not any(node.startswith('console ') for node in nodes):
         nodes = (console(), *nodes)
-    return '\n'.join(['/dts-v1/;', '/ { compatible = "keel,system"; platform = "qemu-virt";', *nodes, '};', ''])
+    return '\n'.join(['/dts-v1/;', f'/ {{ compatible = "keel,system"; platform = "{platform}";', *nodes, '};', ''])
 
 
 def expected(name):
@@ -61,10 +62,11 @@ class Failure(Exception):
 class Session:
     """boot/run of a system, with this process at its terminal.
 
-    system: a .dts file, or the text of one. find: folders with files that it names, before the build's.
+    system: a .dts file, or the text of one. find: folders with files that it names, before the build's. options: more
+    of boot/run's.
     """
 
-    def __init__(self, system, cpus=2, memory=2048, icount=False, qemu=(), find=(), authority=False):
+    def __init__(self, system, cpus=2, memory=2048, icount=False, qemu=(), find=(), options=()):
         self.output = ''
         self.position = 0  # behind what was last waited for
         self.serial = 0  # of commands
@@ -77,7 +79,7 @@ class Session:
             for file in pathlib.Path(folder).iterdir():
                 (self.work / file.name).symlink_to(file)
         command = [ROOT / 'boot/run', '--no-setup', '--cpus', str(cpus), '--memory', str(memory)]
-        command += ['--icount'] * icount + ['--authority'] * authority + [system, '--', *qemu]
+        command += ['--icount'] * icount + [*options, system, '--', *qemu]
         self.terminal, end = pty.openpty()
         mode = termios.tcgetattr(end)
         mode[1] &= ~termios.ONLCR  # QEMU switches OPOST on
@@ -107,6 +109,13 @@ class Session:
         self.output += data.decode('latin-1')
         return True
 
+    def _gather(self, seconds):
+        """The same, and what comes right behind it: QEMU writes bytes, and to look for a pattern takes longer."""
+        if self._read(seconds):
+            end = time.monotonic() + GATHER
+            while self.status is None and time.monotonic() < end:
+                self._read(end - time.monotonic())
+
     def type(self, text):
         """Types, and reads meanwhile: neither side waits for the other."""
         data = text.encode('latin-1')
@@ -129,7 +138,7 @@ class Session:
                 return match
             if self.status is not None or time.monotonic() > end:
                 return None
-            self._read(min(end - time.monotonic(), 5))
+            self._gather(min(end - time.monotonic(), 5))
 
     def expect(self, pattern, seconds=SECONDS, anywhere=False):
         match = self.wait(pattern, seconds, anywhere)
@@ -140,7 +149,7 @@ class Session:
 
     def said(self, name):
         """Lines that a domain said, in focus or not; a bare-metal guest begins them with its program's name."""
-        lines = [line.strip('\r') for line in self.output.split('\n')]
+        lines = [line.strip('\r') for line in self.output.split('\n')[:-1]]
         return [line.removeprefix(f'[{name}] ') for line in lines
                 if line.startswith((f'[{name}] ', f'{name}: '))]
 
@@ -148,6 +157,12 @@ class Session:
         """Whether a guest says these lines, and no others; the last of them is waited for."""
         self.wait(rf'^(\[{name}\] )?{re.escape(lines[-1])}\r?$', seconds, anywhere=True)
         return self.said(name) == lines
+
+    def guest_says(self, name, texts, seconds=SECONDS):
+        """The same where a test's devices service prints for the guest, on its own console."""
+        self.wait(rf'{name}: {re.escape(texts[-1])}\r?$', seconds, anywhere=True)
+        return [line.removeprefix(f'{name}: ') for line in self.said(f'{name}.devices')
+                if line.startswith(f'{name}: ')] == texts
 
     def key(self, key, pattern):
         """A key of the console, and what it answers."""

@@ -14,7 +14,7 @@ const char platform_source[] =
     "    compatible = \"linux,dummy-virt\"; interrupt-parent = <&gic>;\n"
     "    #address-cells = <2>; #size-cells = <2>;\n"
     "    aliases { serial0 = &uart; };\n"
-    "    memory@40000000 { device_type = \"memory\"; reg = <0 0x40000000 0 0x40000000>; };\n"
+    "    memory@80000000 { device_type = \"memory\"; reg = <0 0x80000000 0 0x40000000>; };\n"
     "    cpus { #address-cells = <1>; #size-cells = <0>;\n"
     "        cpu@0 { device_type = \"cpu\"; reg = <0>; };\n"
     "        cpu@1 { device_type = \"cpu\"; reg = <1>; };\n"
@@ -36,7 +36,10 @@ const char platform_source[] =
     "    off@b000000 { reg = <0 0xb000000 0 0x1000>; status = \"disabled\"; };\n"
     "    two@b010000 { reg = <0 0xb010000 0 0x1000 0 0xb020000 0 0x2000>;\n"
     "        interrupts = <0 40 4 0 41 4 0 50 1>; };\n"
-    "    ram@50000000 { reg = <0 0x50000000 0 0x1000>; };\n"
+    "    low@50000000 { reg = <0 0x50000000 0 0x1000>; };\n"
+    "    ram@90000000 { reg = <0 0x90000000 0 0x1000>; };\n"
+    "    far@8000000000 { reg = <0x80 0 0 0x1000>; };\n"
+    "    beside@8000800 { reg = <0 0x8000800 0 0x10>; };\n"
     "    ppi@b030000 { reg = <0 0xb030000 0 0x1000>; interrupts = <1 7 4>; };\n"
     "    behind@b040000 { reg = <0 0xb040000 0 0x1000>; interrupt-parent = <&gpio>;\n"
     "        interrupts = <1 2>; };\n"
@@ -57,7 +60,7 @@ void *tree_compile(const char *source, size_t *bytes)
     ck_assert_int_ge(file, 0);
     ck_assert_int_eq(write(file, source, length), (ssize_t)length);
     close(file);
-    snprintf(command, sizeof command, "dtc -q -f -I dts -O dtb %s", name);
+    snprintf(command, sizeof command, "dtc -q -q -f -I dts -O dtb %s", name);
     FILE *pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     /* Exactly as large as the tree, so that a read behind its end is seen. */

@@ -4,11 +4,12 @@
 #include "config_trees.h"
 #include "suite.h"
 
-#include <builder/guest.h>
 #include <builder/memory.h>
-#include <builder/program.h>
-#include <builder/tree.h>
 #include <elf.h>
+#include <image/check.h>
+#include <image/guest.h>
+#include <image/program.h>
+#include <image/tree.h>
 #include <keel/machine.h>
 #include <libfdt.h>
 #include <stdio.h>
@@ -66,7 +67,17 @@ START_TEST(test_memory_in_several_runs)
         ck_assert_uint_eq(runs.run[i].pa % KEEL_BLOCK_SIZE, 0);
     /* The rest is still there, in small pieces. */
     ck_assert(memory_take(3, 0, &runs));
-    ck_assert(memory_take(511, 0, &runs));
+    ck_assert(memory_take(510, 0, &runs));
+    ck_assert_uint_eq(memory_free_pages(), 1);
+    /* Pages come in one run if there is one for them, else in several. */
+    memory_of(2, extents);
+    ck_assert(memory_take(1024 + 511, 0, &runs));
+    ck_assert_uint_eq(runs.count, 1);
+    memory_of(2, extents);
+    ck_assert(memory_take(2048 + 511 + 3, 0, &runs));
+    ck_assert_uint_eq(runs.count, 2);
+    ck_assert_uint_eq(runs.run[0].pages, 1024 + 511);
+    ck_assert_uint_eq(runs.run[1].pages, 1024 + 3);
     ck_assert_uint_eq(memory_free_pages(), 0);
 }
 END_TEST
@@ -166,6 +177,12 @@ START_TEST(test_elf_good)
     ck_assert_uint_eq(image.segment[2].address, 0x403010);
     ck_assert_uint_eq(image.segment[2].bytes, 0x5000);
     ck_assert_uint_eq(image.segment[1].perm, KEEL_PERM_READ | KEEL_PERM_EXEC);
+    ck_assert_ptr_null(elf_read_it(ELF_GUEST, sizeof elf));
+    ck_assert_uint_eq(image.entry, 0x40201000);
+
+    /* Where the entry is loaded is an address of another segment: it is not translated twice. */
+    elf.segment[2].p_vaddr = 0x40201000;
+    elf.segment[2].p_flags |= PF_X;
     ck_assert_ptr_null(elf_read_it(ELF_GUEST, sizeof elf));
     ck_assert_uint_eq(image.entry, 0x40201000);
 }
@@ -467,7 +484,7 @@ START_TEST(test_tree)
         "g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"64M\"; cpus = <3>;"
         "bootargs = \"console=ttyAMA0\"; devices = \"/pl061@9030000\", \"/pl031@9010000\"; };");
     ck_assert_ptr_null(guest_lay_out(64 * MIB, "raw", 3, "ramdisk", 7, &property));
-    size_t bytes = tree_write(tree, sizeof tree, &config, &config.domain[1], &guest, seed);
+    size_t bytes = tree_write(tree, sizeof tree, &config, &authority, 1, &guest, seed);
     ck_assert_uint_gt(bytes, 0);
     ck_assert_int_eq(fdt_check_full(tree, bytes), 0);
     ck_assert_uint_eq(reg(tree, "/memory@40000000", 0), 0x40000000);
@@ -498,6 +515,68 @@ START_TEST(test_tree)
 }
 END_TEST
 
+static void ports(const void *tree, const char *path, const char *name, unsigned n,
+                  const uint32_t *want)
+{
+    int length = 0, node = fdt_path_offset(tree, path);
+    const fdt32_t *cell = fdt_getprop(tree, node, name, &length);
+
+    ck_assert_msg(node >= 0, "no %s", path);
+    ck_assert_msg(cell ? length == (int)(4 * n) : n == 0, "%s of %s: %d", name, path, length);
+    for (unsigned i = 0; i < n; i++)
+        ck_assert_uint_eq(fdt32_to_cpu(cell[i]), want[i]);
+}
+
+#define PORTS(path, name, ...)                                                    \
+    ports(tree, path, name, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), \
+          (const uint32_t[]){__VA_ARGS__})
+
+/* abi/argo-binding.md */
+START_TEST(test_tree_argo)
+{
+    static _Alignas(8) uint8_t tree[GUEST_TREE_MAX];
+    const uint8_t seed[TREE_SEED_BYTES] = {1};
+    const char *property;
+
+    configure("g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"64M\"; provides = <7 8>;"
+              "uses = \"s:40\", \"builder\"; sends = \"s:41\"; };"
+              "s { compatible = \"keel,service\"; image = \"i\"; provides = <40 41>;"
+              "sends = \"g:8\"; };"
+              "t { compatible = \"keel,service\"; image = \"i\"; uses = \"g:7\"; };"
+              "u { compatible = \"keel,service\"; image = \"i\"; };");
+    ck_assert_ptr_null(guest_lay_out(64 * MIB, "raw", 3, NULL, 0, &property));
+    size_t bytes = tree_write(tree, sizeof tree, &config, &authority, 1, &guest, seed);
+    ck_assert_int_eq(fdt_check_full(tree, bytes), 0);
+    ck_assert_str_eq(fdt_getprop(tree, fdt_path_offset(tree, "/argo"), "compatible", NULL),
+                     "keel,argo");
+    PORTS("/argo", "interrupts", 0, KEEL_MACHINE_ARGO_IRQ - 32, 1);
+    PORTS("/argo", "domain-id", 1);
+    /* Its own, that of answers, and that of the supervisor's. */
+    PORTS("/argo", "receive-ports", 7, 8, 40, KEEL_PORT_CONTROL, 41);
+    PORTS("/argo/peer@0", "send-ports", KEEL_PORT_SUPERVISOR);
+    PORTS("/argo/peer@0", "receive-ports", KEEL_PORT_CONTROL);
+    ck_assert_str_eq(fdt_getprop(tree, fdt_path_offset(tree, "/argo/peer@3"), "label", NULL), "s");
+    PORTS("/argo/peer@3", "reg", 3);
+    PORTS("/argo/peer@3", "send-ports", 40, 41);
+    PORTS("/argo/peer@3", "receive-ports", 40, 8);
+    PORTS("/argo/peer@4", "send-ports", 7);
+    PORTS("/argo/peer@4", "receive-ports", 7);
+    ck_assert_int_lt(fdt_path_offset(tree, "/argo/peer@1"), 0);
+    ck_assert_int_lt(fdt_path_offset(tree, "/argo/peer@5"), 0);
+
+    /* Who has nothing to do with it has none. */
+    configure("g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"64M\"; };");
+    ck_assert_uint_gt(tree_write(tree, sizeof tree, &config, &authority, 1, &guest, seed), 0);
+    ck_assert_int_lt(fdt_path_offset(tree, "/argo"), 0);
+    configure("g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"64M\"; sends = \"s:9\"; };"
+              "s { compatible = \"keel,service\"; image = \"i\"; provides = <9>; };");
+    ck_assert_uint_gt(tree_write(tree, sizeof tree, &config, &authority, 1, &guest, seed), 0);
+    PORTS("/argo/peer@3", "send-ports", 9);
+    ck_assert_ptr_null(
+        fdt_getprop(tree, fdt_path_offset(tree, "/argo/peer@3"), "receive-ports", NULL));
+}
+END_TEST
+
 START_TEST(test_tree_does_not_fit)
 {
     static _Alignas(8) uint8_t tree[1024];
@@ -506,7 +585,91 @@ START_TEST(test_tree_does_not_fit)
 
     configure("g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"64M\"; };");
     ck_assert_ptr_null(guest_lay_out(64 * MIB, "raw", 3, NULL, 0, &property));
-    ck_assert_uint_eq(tree_write(tree, sizeof tree, &config, &config.domain[1], &guest, seed), 0);
+    ck_assert_uint_eq(tree_write(tree, sizeof tree, &config, &authority, 1, &guest, seed), 0);
+}
+END_TEST
+
+/* The files of domains, all at once. */
+
+static struct {
+    const char *name;
+    const void *data;
+    size_t bytes;
+} files[] = {
+    {"good", &elf, sizeof elf},
+    {"short", &elf, 100},
+    {"raw", "raw", 3},
+    {"ramdisk", "ramdisk", 7},
+};
+
+static const char *file(void *context, uint32_t number, const uint8_t **data, size_t *bytes)
+{
+    (void)context;
+    if (number == sizeof files / sizeof files[0])
+        return NULL;
+    *data = files[number].data;
+    *bytes = files[number].bytes;
+    return files[number].name;
+}
+
+/* What is said about the files of a system; with authority, or without. */
+static void images(const char *body, bool derived, const char *said)
+{
+    const struct image_source source = {.file = file};
+    struct told told;
+
+    configure(body);
+    elf_begin();
+    told_begin(&told);
+    bool right = image_check(&config, derived ? &authority : NULL, &source, &told.report);
+    ck_assert_str_eq(told.text, said);
+    ck_assert(right == (said[0] == '\0'));
+}
+
+#define SERVICE(name, image, body) \
+    name " { compatible = \"keel,service\"; image = \"" image "\"; " body " };\n"
+#define GUEST(name, kernel, body)                                             \
+    name " { compatible = \"keel,guest\"; kernel = \"" kernel "\"; " body " " \
+         "emulation { image = \"good\"; }; };\n"
+
+START_TEST(test_images)
+{
+    images(SERVICE("a", "good", "") GUEST("g", "raw", "memory = \"2M\"; ramdisk = \"ramdisk\";"),
+           true, "");
+    images(SERVICE("a", "godo", "")
+               GUEST("g", "linux", "memory = \"2M\"; ramdisk = \"initrd\"; start = \"later\";"),
+           true,
+           "/a: image: there is no \"godo\" (perhaps \"good\"?) in the bundle, expected one of its "
+           "files\n"
+           "/g: kernel: there is no \"linux\" in the bundle, expected one of its files\n"
+           "/g: ramdisk: there is no \"initrd\" in the bundle, expected one of its files");
+    images(
+        SERVICE("a", "short", "") SERVICE("b", "good", "memory = \"112K\";")
+            GUEST("g", "short", "memory = \"2M\";"),
+        true,
+        "/a: image: \"short\": its program headers are damaged, expected a static program for "
+        "AArch64\n"
+        "/b: memory: too little for its image, expected at least 116K\n"
+        "/g: kernel: \"short\": its program headers are damaged, expected an Image, an ELF file or "
+        "raw code that fits its memory");
+    /* Without authority only names are looked up. */
+    images(SERVICE("a", "short", "") SERVICE("b", "none", ""), false,
+           "/b: image: there is no \"none\" in the bundle, expected one of its files");
+}
+END_TEST
+
+/* Tables for what is mapped, with the default and with too little. */
+START_TEST(test_quota)
+{
+    images(SERVICE("a", "good", "memory = \"256M\";") GUEST("g", "raw", "memory = \"512M\";"), true,
+           "");
+    /* The root, one for the GiB, one for each 2 MiB: image to stack in one, the heap in three; 2
+     * for events. */
+    images(SERVICE("a", "good", "memory = \"4M\"; quota { kernel-memory = \"32K\"; };"), true, "");
+    images(SERVICE("a", "good", "memory = \"6M\"; quota { kernel-memory = \"32K\"; };"), true, "");
+    images(
+        SERVICE("a", "good", "memory = \"8M\"; quota { kernel-memory = \"32K\"; };"), true,
+        "/a/quota: kernel-memory: 32K is too little for page tables and rings, expected at least 36K");
 }
 END_TEST
 
@@ -529,7 +692,10 @@ int main(void)
     tcase_add_test(tcase, test_guest_image);
     tcase_add_test(tcase, test_guest_refused);
     tcase_add_test(tcase, test_tree);
+    tcase_add_test(tcase, test_tree_argo);
     tcase_add_test(tcase, test_tree_does_not_fit);
+    tcase_add_test(tcase, test_images);
+    tcase_add_test(tcase, test_quota);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

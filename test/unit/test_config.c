@@ -74,11 +74,17 @@ START_TEST(test_service_defaults)
     ck_assert_uint_eq(d->memory, 2 << 20);
     ck_assert_uint_eq(d->cpus, 3);
     ck_assert_uint_eq(d->vcpus, 1);
-    ck_assert_uint_eq(d->kernel_pages, 32);
+    ck_assert_uint_eq(d->kernel_pages, 33);
     ck_assert_uint_eq(d->restart.limit, 10);
     ck_assert_int_eq(d->restart.then, CONFIG_THEN_STOP);
     ck_assert(d->console && !d->fp && !d->later);
     ck_assert_uint_eq(d->nargs + d->nuses + d->nrights + d->nprovides + d->ndevices, 0);
+    ck_assert_uint_eq(accepted(SERVICE("a", "provides = <1 2 3>;") GUEST("g", "uses = \"a:1\";"
+                                                                         "provides = <4>;"),
+                               "g")
+                          ->kernel_pages,
+                      32 + 4);
+    ck_assert_uint_eq(config.domain[1].kernel_pages, 32 + 1 + 6);
 }
 END_TEST
 
@@ -164,7 +170,7 @@ START_TEST(test_rights)
 {
     const struct config_domain *d =
         accepted(SERVICE("m", "rights { g { allow = \"read\", \"stop\";"
-                              "memory = <0 0x40000000 0 0x1000>, <1 0 0 0x2000>; };"
+                              "memory = <0 0x40000000 0 0x1000>, <0 0x43fff000 1 0>; };"
                               "h { allow = \"read\"; };"
                               "self { allow = \"audit\", \"schedule\"; cpus = <1>; }; };")
                      GUEST("g", "") GUEST("h", ""),
@@ -176,7 +182,7 @@ START_TEST(test_rights)
     ck_assert_uint_eq(d->rights[0].memory_hi, 0x40000fff);
     /* The second window has no right that needs none. */
     ck_assert_uint_eq(d->rights[1].rights, KEEL_RIGHT_READ);
-    ck_assert_uint_eq(d->rights[1].memory_lo, 0x100000000);
+    ck_assert_uint_eq(d->rights[1].memory_lo, 0x43fff000);
     ck_assert_uint_eq(d->rights[2].memory_hi, UINT64_MAX);
     ck_assert_uint_eq(d->rights[3].target, 1);
     ck_assert_uint_eq(d->rights[3].cpus, 2);
@@ -186,6 +192,10 @@ END_TEST
 START_TEST(test_spis_follow_from_devices_and_rights)
 {
     ck_assert_uint_eq(accepted(GUEST("g", "devices = \"/two@b010000\";"), "g")->spis, 64);
+    /* Argo's interrupt is free where nobody talks to the guest. */
+    accepted(GUEST("g", "") SERVICE("s", "rights { g { allow = \"interrupt\";"
+                                         "interrupts = <35 35>; }; };"),
+             "g");
     ck_assert_uint_eq(accepted(GUEST("g", "") SERVICE("s", "rights { g { allow = \"interrupt\";"
                                                            "interrupts = <100 130>; }; };"),
                                "g")
@@ -223,7 +233,7 @@ static const struct {
      "not builder or self"},
     /* properties and nodes that there are not */
     {SERVICE("a", "imagee = \"x\";"),
-     "/a: imagee: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
+     "/a: imagee: unknown property (perhaps \"image\"?), expected one of compatible, image, args, memory, cpu-affinity, "
      "role, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
     {SERVICE("a", "kernel = \"x\";"),
      "/a: kernel: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
@@ -232,13 +242,23 @@ static const struct {
      "/g: image: unknown property, expected one of compatible, kernel, ramdisk, bootargs, memory, "
      "cpus, cpu-affinity, provides, uses, sends, devices, console, start"},
     {SERVICE("a", "emulation { };"),
-     "/a: unknown node \"emulation\", expected restart, quota or rights"},
+     "/a/emulation: unknown node, expected restart, quota or rights"},
     {GUEST("g", "rights { };"),
-     "/g: unknown node \"rights\", expected restart, quota or emulation"},
+     "/g/rights: unknown node, expected restart, quota or emulation"},
     {SERVICE("a", "restart { max = <1>; };"),
      "/a/restart: max: unknown property, expected one of limit, backoff-ms, then"},
-    {SERVICE("a", "restart { more { }; };"), "/a/restart: has a node \"more\", expected none"},
+    {SERVICE("a", "quotas { };"),
+     "/a/quotas: unknown node (perhaps \"quota\"?), expected restart, quota or rights"},
+    {SERVICE("a", "restart { more { }; };"), "/a/restart/more: unknown node, expected none"},
     {"color = \"blue\";", "/: color: unknown property, expected one of compatible, platform"},
+    /* twice */
+    {SERVICE("a", "") SERVICE("a", "fp = <1>;"), "/a: is there twice, expected different names"},
+    {SERVICE("a", "fp; fp;"), "/a: fp: is there twice, expected once"},
+    {SERVICE("a", "restart { }; restart { limit = \"x\"; };"),
+     "/a/restart: is there twice, expected different names"},
+    {SERVICE("a", "rights { b { allow = \"stop\"; }; b { allow = \"watch\"; }; };")
+         SERVICE("b", ""),
+     "/a/rights/b: is there twice, expected different names"},
     /* types */
     {SERVICE("a", "memory = <4>;"), "/a: memory: not text, expected a string in quotation marks"},
     {SERVICE("a", "memory;"), "/a: memory: not text, expected a string in quotation marks"},
@@ -247,7 +267,8 @@ static const struct {
     {SERVICE("a", "deadline-ms = \"soon\";"),
      "/a: deadline-ms: not numbers, expected cells in angle brackets, like <1>"},
     {SERVICE("a", "deadline-ms = <1 2>;"), "/a: deadline-ms: several numbers, expected one"},
-    {SERVICE("a", "deadline-ms = <0>;"), "/a: deadline-ms: 0 is out of range, expected 1 to 60000"},
+    {SERVICE("a", "deadline-ms = <60001>;"),
+     "/a: deadline-ms: 60001 is out of range, expected 0 to 60000"},
     {SERVICE("a", "fp = <1>;"), "/a: fp: has a value, expected none"},
     {SERVICE("a", "start = \"never\";"),
      "/a: start: \"never\" is unknown, expected one of \"boot\", \"later\""},
@@ -271,23 +292,32 @@ static const struct {
     {"a { compatible = \"keel,service\"; };",
      "/a: image: missing, expected the name of a bundle entry"},
     {"g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"1G\"; };",
-     "/g: memory: 1048708K asked for with 1048576K left of the platform's 1024M, expected less in "
+     "/g: memory: 1048708K asked for with 1030144K left of the platform's 1024M, expected less in "
      "all"},
     {"g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"600M\"; };"
      "h { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"600M\"; };",
-     "/h: memory: 614528K asked for with 431872K left of the platform's 1024M, expected less in all"},
+     "/h: memory: 614528K asked for with 413436K left of the platform's 1024M, expected less in all"},
     {SERVICE("a", "quota { kernel-memory = \"4K\"; };"),
      "/a/quota: kernel-memory: out of range, expected 32K to 2M"},
     /* CPUs */
     {GUEST("g", "cpus = <17>;"), "/g: cpus: 17 is out of range, expected 1 to 16"},
     {GUEST("g", "cpu-affinity = <0 2>;"), "/g: cpu-affinity: there is no CPU 2, expected 0 to 1"},
     {GUEST("g", "emulation { cpu-affinity = <0>; };"),
-     "/g/emulation: cpu-affinity: lacks a CPU of its guest, expected all of them"},
+     "/g/emulation: cpu-affinity: lacks CPU 1 of \"g\", which waits for it, expected all CPUs of "
+     "its clients"},
+    {SERVICE("a", "uses = \"b\";") SERVICE("b", "provides = <1>; cpu-affinity = <1>;"),
+     "/b: cpu-affinity: lacks CPU 0 of \"a\", which waits for it, expected all CPUs of its clients"},
+    {GUEST("g", "cpu-affinity = <1>;")
+         SERVICE("a", "cpu-affinity = <0>; rights { g { allow = \"serve\"; memory = <0 0xa000000 "
+                      "0 0x1000>; }; };"),
+     "/a: cpu-affinity: lacks CPU 1 of \"g\", which waits for it, expected all CPUs of its clients"},
     {SERVICE("a", "reserve = <150 1000>;") SERVICE("b", "reserve = <100 1000>;"),
      "/b: reserve: brings the reserves on CPU 0 above 20%, expected less in all"},
     /* relations */
     {SERVICE("a", "uses = \"b\";"),
      "/a: uses: there is no \"b\", expected the name of a service or guest"},
+    {SERVICE("a", "uses = \"logger\";") SERVICE("loger", "provides = <1>;"),
+     "/a: uses: there is no \"logger\" (perhaps \"loger\"?), expected the name of a service or guest"},
     {SERVICE("a", "uses = \"b\";") SERVICE("b", ""),
      "/a: uses: \"b\" provides 0 ports, expected \"b:PORT\""},
     {SERVICE("a", "uses = \"b\";") SERVICE("b", "provides = <1 2>;"),
@@ -297,11 +327,14 @@ static const struct {
     {SERVICE("a", "uses = \"b:x\";") SERVICE("b", "provides = <1>;"),
      "/a: uses: \"b:x\": bad port, expected NAME:PORT with PORT 1 to 65535"},
     {SERVICE("a", "uses = \"a\"; provides = <1>;"),
-     "/a: uses: names the domain itself, expected another one\n"
-     "/a: uses: waits for itself through others, expected no circle (`sends` expects no answer)"},
+     "/a: uses: names the domain itself, expected another one"},
     {SERVICE("a", "uses = \"b\"; provides = <1>;") SERVICE("b", "uses = \"a\"; provides = <1>;"),
-     "/a: uses: waits for itself through others, expected no circle (`sends` expects no answer)\n"
-     "/b: uses: waits for itself through others, expected no circle (`sends` expects no answer)"},
+     "/a: uses: waits for itself (a -> b -> a), expected no circle (`sends` expects no answer)"},
+    {SERVICE("z", "uses = \"a\";") SERVICE("a", "uses = \"b\"; provides = <1>;") SERVICE(
+         "b", "uses = \"c\"; provides = <1>;") SERVICE("c", "uses = \"a\"; provides = <1>;"),
+     "/a: uses: waits for itself (a -> b -> c -> a), expected no circle (`sends` expects no answer)"},
+    {GUEST("g", "provides = <1>; emulation { uses = \"g\"; };"),
+     "/g: waits for itself (g -> g.devices -> g), expected no circle (`sends` expects no answer)"},
     {SERVICE("a", "provides = <0>;"), "/a: provides: port 0 is out of range, expected 1 to 65535"},
     {SERVICE("a", "provides = <5 5>;"),
      "/a: provides: port 5 is there twice, expected different ports"},
@@ -314,14 +347,56 @@ static const struct {
      "/a/rights/b: allow: missing, expected rights"},
     {SERVICE("a", "rights { b { allow = \"build\"; }; };") SERVICE("b", ""),
      "/a/rights/b: allow: \"build\" is unknown, expected read, write, serve, calls, interrupt, "
-     "vcpu, stop, watch or registers\n/a/rights/b: allow: missing, expected rights"},
+     "vcpu, stop, watch or registers"},
+    {SERVICE("a", "rights { b { allow = \"wacth\"; }; };") SERVICE("b", ""),
+     "/a/rights/b: allow: \"wacth\" is unknown (perhaps \"watch\"?), expected read, write, serve, "
+     "calls, interrupt, vcpu, stop, watch or registers"},
     {SERVICE("a", "rights { self { allow = \"read\"; }; };"),
-     "/a/rights/self: allow: \"read\" is unknown, expected schedule, audit or system\n"
-     "/a/rights/self: allow: missing, expected rights"},
-    {SERVICE("a", "rights { b { allow = \"serve\"; }; };") SERVICE("b", ""),
-     "/a/rights/b: memory: missing, expected the window of addresses to serve"},
-    {SERVICE("a", "rights { b { allow = \"interrupt\"; }; };") SERVICE("b", ""),
-     "/a/rights/b: interrupts: missing, expected the range <first last>"},
+     "/a/rights/self: allow: \"read\" is unknown, expected schedule, audit or system"},
+    {SERVICE("a", "rights { g { allow = \"serve\"; }; };") GUEST("g", ""),
+     "/a/rights/g: memory: missing, expected the window of addresses to serve"},
+    {SERVICE("a", "rights { g { allow = \"interrupt\"; }; };") GUEST("g", ""),
+     "/a/rights/g: interrupts: missing, expected the range <first last>"},
+    {SERVICE("a", "rights { b { allow = \"interrupt\"; interrupts = <40 41>; }; };")
+         SERVICE("b", ""),
+     "/a/rights/b: allow: \"b\" is a service, expected serve, calls and interrupt with guests only"},
+    {SERVICE("a", "rights { builder { allow = \"write\"; }; a { allow = \"stop\"; }; };"),
+     "/a/rights/builder: nobody has such rights over the builder, or over itself by its name, "
+     "expected another service or guest, or self\n"
+     "/a/rights/a: nobody has such rights over the builder, or over itself by its name, "
+     "expected another service or guest, or self"},
+    {SERVICE("a", "rights { g { allow = \"read\"; memory = <0 0x10000000 0 0x1000>; }; };")
+         GUEST("g", ""),
+     "/a/rights/g: memory: window 0x10000000-0x10000fff has no memory of \"g\" in it, expected one "
+     "from 0x40000000 on"},
+    {SERVICE("a", "rights { g { allow = \"serve\"; memory = <0 0x3ffff000 0 0x2000>; }; };")
+         GUEST("g", ""),
+     "/a/rights/g: memory: window 0x3ffff000-0x40000fff overlaps the memory of \"g\", which "
+     "answers by itself, expected addresses with neither memory nor devices"},
+    {SERVICE("a", "rights { g { allow = \"serve\"; memory = <0 0xb010000 0 0x1000>; }; };")
+         GUEST("g", "devices = \"/two@b010000\";"),
+     "/a/rights/g: memory: window 0xb010000-0xb010fff overlaps a device of \"g\", which answers by "
+     "itself, expected addresses with neither memory nor devices"},
+    {SERVICE("a", "rights { g { allow = \"interrupt\"; interrupts = <32 40>; }; };") GUEST("g", ""),
+     "/a/rights/g: interrupts: interrupt 33 of \"g\" is that of an emulated device, expected others"},
+    {SERVICE("a", "provides = <7>; rights { g { allow = \"interrupt\"; interrupts = <35 35>; }; };")
+         GUEST("g", "sends = \"a\";"),
+     "/a/rights/g: interrupts: interrupt 35 of \"g\" is Argo's, by which its messages come, "
+     "expected others"},
+    {SERVICE("a", "sends = \"g\"; rights { g { allow = \"interrupt\"; interrupts = <35 35>; }; };")
+         GUEST("g", "provides = <7>;"),
+     "/a/rights/g: interrupts: interrupt 35 of \"g\" is Argo's, by which its messages come, "
+     "expected others"},
+    {SERVICE("a", "rights { g { allow = \"interrupt\"; interrupts = <70 80>; }; };")
+         GUEST("g", "devices = \"/two@b010000\";"),
+     "/a/rights/g: interrupts: interrupt 72 of \"g\" is that of its \"two@b010000\", expected "
+     "others\n"
+     "/a/rights/g: interrupts: interrupt 73 of \"g\" is that of its \"two@b010000\", expected "
+     "others"},
+    {SERVICE("a", "rights { g { allow = \"interrupt\"; interrupts = <70 80>; }; };") SERVICE(
+         "b", "rights { g { allow = \"interrupt\"; interrupts = <80 90>; }; };") GUEST("g", ""),
+     "/b/rights/g: interrupts: interrupt 80 of \"g\" is raised by \"a\" too, expected one service "
+     "for each"},
     {SERVICE("a", "rights { b { allow = \"read\"; memory = <0 0x1000>; }; };") SERVICE("b", ""),
      "/a/rights/b: memory: 2 cells, expected four a window: <address-high address-low size-high "
      "size-low>"},
@@ -331,9 +406,8 @@ static const struct {
     {SERVICE("a", "rights { b { allow = \"read\"; memory = <0xffffffff 0xfffff000 0 0x2000>; }; };")
          SERVICE("b", ""),
      "/a/rights/b: memory: window 0xfffffffffffff000, 0x2000: expected whole pages of 4K"},
-    {SERVICE("a", "rights { b { allow = \"interrupt\"; interrupts = <5 256>; }; };")
-         SERVICE("b", ""),
-     "/a/rights/b: interrupts: not a range, expected <first last> with last at most 255"},
+    {SERVICE("a", "rights { g { allow = \"interrupt\"; interrupts = <5 256>; }; };") GUEST("g", ""),
+     "/a/rights/g: interrupts: not a range, expected <first last> with last at most 255"},
     /* devices */
     {SERVICE("a", "devices = \"/nothing\";"),
      "/a: devices: \"/nothing\" is not in the platform's device tree, expected path or alias of a "
@@ -351,10 +425,27 @@ static const struct {
      "\"virtio_mmio@a000000\" of \"a\", expected one owner of both"},
     {GUEST(
          "g",
-         "devices = \"/ram@50000000\";") "h { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"512M\"; "
-                                         "devices = \"/ram@50000000\"; };",
-     "/h: devices: \"ram@50000000\" belongs to \"g\" too, expected one owner\n"
+         "devices = \"/low@50000000\";") "h { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"512M\"; "
+                                         "devices = \"/low@50000000\"; };",
+     "/h: devices: \"low@50000000\" belongs to \"g\" too, expected one owner\n"
      "/h: devices: lies where the guest's memory is, expected a device elsewhere"},
+    {GUEST("g", "devices = \"/far@8000000000\";"),
+     "/g: devices: lies beyond the 512G of addresses that a guest has, expected a device below"},
+    {SERVICE("a", "devices = \"/ram@90000000\";"),
+     "/a: devices: \"/ram@90000000\" lies between the first and the last address of the platform's "
+     "memory, expected path or alias of a device with registers and interrupts"},
+    {SERVICE("a", "devices = \"/beside@8000800\";"),
+     "/a: devices: \"/beside@8000800\" shares a page with a device that belongs to the kernel, "
+     "expected path or alias of a device with registers and interrupts"},
+    /* files */
+    {"a { compatible = \"keel,service\"; image = \"bin/a\"; };",
+     "/a: image: \"bin/a\" is a path, expected the name of a file in the bundle"},
+    /* everything is said, in the order of the nodes */
+    {SERVICE("a", "colour = <1>; memory = <1>;") GUEST("g", "cpus = <0>;"),
+     "/a: colour: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
+     "role, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms\n"
+     "/a: memory: not text, expected a string in quotation marks\n"
+     "/g: cpus: 0 is out of range, expected 1 to 16"},
 };
 
 START_TEST(test_mistake)
@@ -402,6 +493,48 @@ START_TEST(test_too_many_domains)
 }
 END_TEST
 
+START_TEST(test_too_many_vcpus)
+{
+    static char body[1 << 16];
+    size_t used = 0;
+
+    for (int i = 0; i < 16; i++)
+        used += (size_t)snprintf(body + used, sizeof body - used,
+                                 "g%d { compatible = \"keel,guest\"; kernel = \"k\"; "
+                                 "memory = \"2M\"; cpus = <16>; };\n",
+                                 i);
+    /* 1, 15 times 17, and this one's. */
+    refused(body, "/g15: cpus: brings the virtual CPUs above 256, with one for each service, "
+                  "expected fewer in all");
+}
+END_TEST
+
+START_TEST(test_too_large)
+{
+    static char body[1 << 16], bootargs[1000];
+    size_t used = 0;
+
+    memset(bootargs, 'x', sizeof bootargs - 1);
+    for (int i = 0; i < 31; i++)
+        used += (size_t)snprintf(body + used, sizeof body - used,
+                                 "g%d { compatible = \"keel,guest\"; kernel = \"k\"; "
+                                 "memory = \"2M\"; bootargs = \"%s\"; };\n",
+                                 i, bootargs);
+    ck_assert(read_body(body));
+
+    size_t bytes;
+    void *small = system_compile(body, &bytes);
+    uint8_t *large = calloc(1, CONFIG_TREE_MAX + 1);
+    memcpy(large, small, bytes);
+    free(small);
+    ck_assert(read_tree(large, CONFIG_TREE_MAX));
+    large = calloc(1, CONFIG_TREE_MAX + 1);
+    memcpy(large, tree, bytes);
+    ck_assert(!read_tree(large, CONFIG_TREE_MAX + 1));
+    ck_assert_str_eq(told.text, "/: 131073 bytes are too many, expected at most 128K");
+}
+END_TEST
+
 /* Every prefix of a good tree, and the tree with every byte changed: refused or accepted, never
  * read outside (the sanitizers look). */
 START_TEST(test_damaged_trees)
@@ -423,6 +556,8 @@ START_TEST(test_damaged_trees)
         told_begin(&told);
         bool ok = config_read(&config, good, bytes, test_platform(), &told.report);
         ck_assert(ok == (told.report.errors == 0));
+        for (const char *c = told.text; *c; c++)
+            ck_assert(*c == '\n' || (*c >= ' ' && *c <= '~'));
         good[n] = saved;
     }
     free(good);
@@ -447,6 +582,8 @@ int main(void)
     tcase_add_loop_test(tcase, test_mistake, 0, (int)(sizeof mistakes / sizeof mistakes[0]));
     tcase_add_test(tcase, test_root);
     tcase_add_test(tcase, test_too_many_domains);
+    tcase_add_test(tcase, test_too_many_vcpus);
+    tcase_add_test(tcase, test_too_large);
     tcase_add_test(tcase, test_damaged_trees);
     suite_add_tcase(suite, tcase);
 

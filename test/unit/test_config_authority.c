@@ -147,7 +147,13 @@ START_TEST(test_builder_keeps_only_supervision)
     for (uint32_t id = 1; id < config.ndomains; id++) {
         ck_assert_uint_eq(authority.edge[0][id].edge.target, id);
         ck_assert_uint_eq(authority.edge[0][id].edge.rights,
-                          KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH);
+                          KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH |
+                              (config.domain[id].kind == CONFIG_GUEST ? 0 : KEEL_RIGHT_READ));
+        if (config.domain[id].kind != CONFIG_GUEST) { /* of services, the vault and nothing else */
+            ck_assert_uint_eq(authority.edge[0][id].edge.memory_lo, KEEL_VAULT_VA);
+            ck_assert_uint_eq(authority.edge[0][id].edge.memory_hi,
+                              KEEL_VAULT_VA + KEEL_VAULT_BYTES_MAX - 1);
+        }
     }
     ck_assert_uint_eq(authority.nedges[0], config.ndomains);
 }
@@ -244,10 +250,15 @@ START_TEST(test_limits)
 
     refused(SERVICE("a", "rights { g { allow = \"serve\"; memory = <0 0x9000000 0 0x1000>; }; };")
                 GUEST("g", ""),
-            "/g: is served twice from 0x9000000 (\"g.devices\" is one), expected one service for "
-            "each address");
+            "/a/rights/g: memory: 0x9000000 of \"g\" is served by \"g.devices\" too, expected one "
+            "service for each address");
+    refused(GUEST("g", "") SERVICE("a", "rights { g { allow = \"serve\"; "
+                                        "memory = <0 0x9000000 0 0x1000>; }; };"),
+            "/a/rights/g: memory: 0x9000000 of \"g\" is served by \"g.devices\" too, expected one "
+            "service for each address");
     refused(SERVICE("a", "rights { g { allow = \"calls\"; }; };") GUEST("g", ""),
-            "/g: has its calls answered by 2 services, expected one");
+            "/a/rights/g: allow: calls of \"g\" are answered by \"g.devices\" too, expected one "
+            "service");
     used += (size_t)snprintf(body, sizeof body,
                              "console { compatible = \"keel,service\"; "
                              "image = \"i\"; "
@@ -260,6 +271,46 @@ START_TEST(test_limits)
     ck_assert(!derive(body));
     ck_assert_ptr_nonnull(
         strstr(told.text, "/console: needs more than 64 edges, expected fewer relations"));
+}
+END_TEST
+
+/* More ranges of devices than the kernel has room for. */
+START_TEST(test_too_many_devices)
+{
+    static char source[1 << 16], body[1 << 16];
+    struct config_platform platform;
+    size_t used, bytes;
+
+    used = (size_t)snprintf(
+        source, sizeof source,
+        "/dts-v1/; / { compatible = \"linux,dummy-virt\"; #address-cells = <1>;"
+        "#size-cells = <1>; cpus { cpu { device_type = \"cpu\"; }; };"
+        "memory@80000000 { device_type = \"memory\"; reg = <0x80000000 0x40000000>; };");
+    for (int i = 0; i < 17 * 8; i++)
+        used += (size_t)snprintf(source + used, sizeof source - used,
+                                 "d%d { reg = <0x%x 0x1000>; };\n", i, 0x10000000 + i * 0x1000);
+    snprintf(source + used, sizeof source - used, "};");
+    void *tree = tree_compile(source, &bytes);
+    told_begin(&told);
+    ck_assert(config_platform_read(&platform, tree, bytes, &told.report));
+
+    used = 0;
+    for (int i = 0; i < 17; i++) {
+        used +=
+            (size_t)snprintf(body + used, sizeof body - used,
+                             "s%d { compatible = \"keel,service\"; image = \"i\"; devices = ", i);
+        for (int n = 0; n < 8; n++)
+            used += (size_t)snprintf(body + used, sizeof body - used, "\"/d%d\"%s", i * 8 + n,
+                                     n < 7 ? ", " : "; };\n");
+    }
+    void *system = system_compile(body, &bytes);
+    ck_assert_msg(config_read(&config, system, bytes, &platform, &told.report), "%s", told.text);
+    ck_assert(!authority_derive(&authority, &config, &told.report));
+    ck_assert_str_eq(told.text,
+                     "/s16: devices: brings the ranges of registers and interrupts above "
+                     "128, expected fewer in all");
+    free(system);
+    free(tree);
 }
 END_TEST
 
@@ -278,6 +329,7 @@ int main(void)
     tcase_add_test(tcase, test_connections);
     tcase_add_test(tcase, test_sends_have_receivers);
     tcase_add_test(tcase, test_limits);
+    tcase_add_test(tcase, test_too_many_devices);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -3,6 +3,8 @@
 #include "config_trees.h"
 #include "suite.h"
 
+#include <libfdt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,104 @@ START_TEST(test_totals)
 {
     ck_assert_uint_eq(test_platform()->cpus, 2);
     ck_assert_uint_eq(test_platform()->ram, 1ull << 30);
+    ck_assert_uint_eq(test_platform()->ram_lo, 2ull << 30);
+    ck_assert_uint_eq(test_platform()->ram_hi, 3ull << 30);
+    ck_assert_str_eq(config_platform_compatible(test_platform()), "linux,dummy-virt");
+}
+END_TEST
+
+/* What no domain gets: 16 MiB, the table of frames, the bundle, and what is reserved. */
+START_TEST(test_kept)
+{
+    struct config_platform platform;
+    struct told told;
+    size_t bytes;
+    void *tree = tree_compile(
+        "/dts-v1/; /memreserve/ 0x80000000 0x1000; / { #address-cells = <1>; #size-cells = <1>;"
+        "memory@80000000 { device_type = \"memory\"; reg = <0x80000000 0x20000000>; };"
+        "cpus { cpu { device_type = \"cpu\"; }; };"
+        "reserved-memory { #address-cells = <1>; #size-cells = <1>; ranges;"
+        "a@90000000 { reg = <0x90000000 0x2000>; };"
+        "b@91000000 { reg = <0x91000000 0x4000>; status = \"disabled\"; }; }; };",
+        &bytes);
+
+    told_begin(&told);
+    ck_assert(config_platform_read(&platform, tree, bytes, &told.report));
+    platform.bundle = 0x5000;
+    ck_assert_uint_eq(config_platform_kept(&platform),
+                      (16 << 20) + (1 << 20) + 0x5000 + 0x1000 + 0x2000);
+    free(tree);
+}
+END_TEST
+
+/* Only what lies where it belongs: memory below the root, reservations below /reserved-memory. */
+START_TEST(test_read_in_one_walk)
+{
+    struct config_platform platform;
+    struct told told;
+    size_t bytes;
+    void *tree = tree_compile(
+        "/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; interrupt-parent = <7>;"
+        "bus { #address-cells = <1>; #size-cells = <1>; ranges;"
+        "memory@0 { device_type = \"memory\"; reg = <0x1000 0x1000>; };"
+        "chosen { }; cpus { cpu { device_type = \"cpu\"; }; };"
+        "gic: gic@8000000 { compatible = \"arm,gic-v3\"; phandle = <7>; interrupt-controller; };"
+        "dev@9000000 { reg = <0x9000000 0x1000>; interrupts = <0 1 4>; }; };"
+        "memory@80000000 { device_type = \"memory\"; reg = <0x80000000 0x1000 0x90000000 0x2000>; };"
+        "memory@70000000 { device_type = \"memory\"; reg = <0x70000000 0x1000>; };"
+        "cpus@1 { a { device_type = \"cpu\"; }; b { device_type = \"cpu\"; }; };"
+        "other { interrupt-parent = <8>; phandle = <8>; #address-cells = <1>; #size-cells = <1>;"
+        "ranges; dev@a000000 { reg = <0xa000000 0x1000>; interrupts = <0 1 4>; }; };"
+        "chosen { }; };",
+        &bytes);
+
+    told_begin(&told);
+    ck_assert(config_platform_read(&platform, tree, bytes, &told.report));
+    ck_assert_uint_eq(platform.cpus, 2);
+    ck_assert_uint_eq(platform.ram, 0x4000);
+    ck_assert_uint_eq(platform.ram_lo, 0x70000000);
+    ck_assert_uint_eq(platform.ram_hi, 0x90002000);
+    ck_assert_int_eq(platform.chosen, fdt_path_offset(tree, "/chosen"));
+    ck_assert_uint_eq(platform.gic, 7);
+    ck_assert_ptr_null(config_platform_device(&platform, "/bus/dev@9000000", &device));
+    ck_assert_uint_eq(device.irq[0].intid, 33);
+    ck_assert_str_eq(config_platform_device(&platform, "/other/dev@a000000", &device),
+                     "has interrupts that do not go straight to the GIC");
+    free(tree);
+}
+END_TEST
+
+/* Parents are known down to a depth that no platform has. */
+START_TEST(test_deep)
+{
+    static char source[8192];
+    struct config_platform platform;
+    char path[400] = "";
+    struct told told;
+    size_t bytes, used;
+    void *tree;
+
+    used =
+        (size_t)sprintf(source, "/dts-v1/; / { #address-cells = <1>; #size-cells = <1>;"
+                                "memory { device_type = \"memory\"; reg = <0x80000000 0x1000>; };"
+                                "cpus { cpu { device_type = \"cpu\"; }; };");
+    for (int i = 0; i < 64; i++) {
+        used +=
+            (size_t)sprintf(source + used, "n { #address-cells = <1>; #size-cells = <1>; ranges;"
+                                           "reg = <0x9000000 0x1000>;");
+        strcat(path, "/n");
+    }
+    for (int i = 0; i < 64; i++)
+        used += (size_t)sprintf(source + used, "};");
+    sprintf(source + used, "};");
+    tree = tree_compile(source, &bytes);
+    told_begin(&told);
+    ck_assert(config_platform_read(&platform, tree, bytes, &told.report));
+    ck_assert_str_eq(config_platform_device(&platform, path, &device),
+                     "lies too deep in the platform's device tree");
+    path[strlen(path) - 2] = '\0';
+    ck_assert_ptr_null(config_platform_device(&platform, path, &device));
+    free(tree);
 }
 END_TEST
 
@@ -71,9 +171,11 @@ static const struct {
     {"/nothing@0", "is not in the platform's device tree"},
     {"serial9", "is not in the platform's device tree"},
     {"/intc@8000000", "belongs to the kernel"},
-    {"/memory@40000000", "is no device"},
+    {"/memory@80000000", "is no device"},
     {"/cpus/cpu@0", "is no device"},
     {"/off@b000000", "is disabled on this platform"},
+    {"/ram@90000000", "lies between the first and the last address of the platform's memory"},
+    {"/beside@8000800", "shares a page with a device that belongs to the kernel"},
     {"/empty", "has no registers"},
     {"/ppi@b030000", "has an interrupt that is no shared peripheral interrupt (SPI)"},
     {"/behind@b040000", "has interrupts that do not go straight to the GIC"},
@@ -161,6 +263,9 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_totals);
+    tcase_add_test(tcase, test_kept);
+    tcase_add_test(tcase, test_read_in_one_walk);
+    tcase_add_test(tcase, test_deep);
     tcase_add_test(tcase, test_device_by_path_and_alias);
     tcase_add_test(tcase, test_registers_are_widened_to_pages);
     tcase_add_test(tcase, test_several_registers_and_interrupts);

@@ -4,6 +4,7 @@
 #include "loader_test.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 static char archive[8192];
 static size_t used;
@@ -161,6 +162,42 @@ START_TEST(refuses_every_shorter_archive)
 }
 END_TEST
 
+/* A page of data lies between two entries, and nobody may touch it. */
+START_TEST(steps_over_what_cannot_be_read)
+{
+    const size_t page = 4096, header = 116;
+    uint8_t *memory =
+        mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *begin = memory + page - header;
+    size_t at = 0, bytes, data;
+
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    start();
+    entry("first", 0100644, 1, page);
+    data = used;
+    entry("folder", 0040755, 2, 0);
+    entry("TRAILER!!!", 0, 1, 0);
+    ck_assert_uint_eq(data, header + page);
+    bytes = used;
+    memcpy(begin, archive, bytes);
+    ck_assert_int_eq(mprotect(memory + page, page, PROT_NONE), 0);
+
+    ck_good(cpio_step(begin, bytes, &at));
+    ck_assert_uint_eq(at, data);
+    ck_good(cpio_step(begin, bytes, &at)); /* a folder is an entry, too */
+    ck_assert_uint_gt(at, data);
+    data = at;
+    ck_good(cpio_step(begin, bytes, &at));
+    ck_assert_uint_eq(at, data);
+    ck_bad(cpio_step(begin, data, &at), "TRAILER");
+    begin[3] = 'x';
+    at = 0;
+    ck_bad(cpio_step(begin, bytes, &at), "070701");
+    ck_assert_uint_eq(at, 0);
+    munmap(memory, 3 * page);
+}
+END_TEST
+
 START_TEST(survives_damage)
 {
     uint64_t state = 1;
@@ -182,6 +219,7 @@ int main(void)
     tcase_add_test(tests, tells_kinds_apart);
     tcase_add_test(tests, refuses_bad_fields);
     tcase_add_test(tests, refuses_every_shorter_archive);
+    tcase_add_test(tests, steps_over_what_cannot_be_read);
     tcase_add_test(tests, survives_damage);
     return run_tests(tests, "cpio");
 }

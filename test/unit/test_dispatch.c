@@ -61,6 +61,11 @@ void arch_unload(struct cpu *cpu)
     cpu->arch.loaded = NULL;
 }
 
+void arch_attend(struct cpu *cpu)
+{
+    (void)cpu;
+}
+
 void arch_idle(struct cpu *cpu)
 {
     (void)cpu;
@@ -103,9 +108,8 @@ static void machine_start(uint32_t ncpus)
         struct cpu *cpu = cpu_at(i);
 
         cpu->index = i;
-        cpu->lease_end = cpu->slice_end = cpu->next_refill = cpu->arch.timer = TIME_NEVER;
-        cpu->turn_slot = SLOT_NONE;
-        cpu->slice = SLICE_DEFAULT_NS;
+        cpu->arch.timer = TIME_NEVER;
+        dispatch_init(cpu);
     }
 }
 
@@ -141,9 +145,8 @@ static void pass(uint32_t index)
 
     machine.here = index;
     machine.kicked[index] = false;
-    timers_run(cpu);
-    if (machine.now >= cpu->slice_end || machine.now >= cpu->next_refill)
-        cpu->resched = true;
+    if (machine.now >= cpu->arch.timer)
+        cpu_alarm(cpu);
     for (int i = 0; i < 100 && (cpu->resched || !cpu->current); i++) {
         dispatch(cpu);
         if (!cpu->current && !cpu->resched)
@@ -185,12 +188,8 @@ static void run_until(uint64_t end)
                 next = cpu_at(i)->arch.timer;
         machine.now = next > machine.now ? next : machine.now + 1;
         for (uint32_t i = 0; i < cpus_online; i++)
-            if (cpu_at(i)->arch.timer <= machine.now) {
-                machine.here = i;
-                cpu_at(i)->arch.timer = TIME_NEVER;
+            if (cpu_at(i)->arch.timer <= machine.now)
                 pass(i);
-                cpu_arm(cpu_at(i));
-            }
         settle();
     }
     for (uint32_t i = 0; i < cpus_online; i++)
@@ -224,7 +223,7 @@ static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buc
 
     int64_t status = plan_check(~0ul, &plan, buckets, slots);
 
-    return status < 0 ? status : plan_commit(&plan, buckets, slots);
+    return status < 0 ? status : plan_commit(1, &plan, buckets, slots);
 }
 
 #define NONE KEEL_BUCKET_NONE
@@ -399,7 +398,7 @@ START_TEST(a_blocked_client_helps_its_service)
     ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
     run_until(MS);
     ck_assert_ptr_eq(cpu_at(0)->current, client);
-    client->exit.service = 2;
+    client->exit.service = &domains[2];
     vcpu_leave(cpu_at(0), client, VCPU_BLOCKED);
     pass(0);
     ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
@@ -427,7 +426,7 @@ START_TEST(a_busy_service_is_not_spun_for)
     ck_assert_ptr_nonnull(client);
     uint32_t here = client->cpu;
 
-    client->exit.service = 2;
+    client->exit.service = &domains[2];
     machine.here = here;
     vcpu_leave(cpu_at(here), client, VCPU_BLOCKED);
     pass(here);
@@ -448,6 +447,80 @@ START_TEST(an_idle_cpu_takes_what_wakes)
     ck_assert_uint_eq(domains[1].vcpu[0]->state, VCPU_RUNNING);
     ck_assert_uint_eq(domains[2].vcpu[0]->state, VCPU_RUNNING);
     ck_assert_uint_ne(domains[1].vcpu[0]->cpu, domains[2].vcpu[0]->cpu);
+}
+END_TEST
+
+/* Who alone is ready has its own slot's rank and bucket all the same, wherever rotation put that. */
+START_TEST(who_wakes_alone_has_its_slot)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 4, .budget = MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(4, NONE, 1, 0), slot(1, NONE, 3, 0), slot(2, 4, 3, 0),
+                                     slot(3, NONE, 3, 0)};
+    struct cpu *cpu = cpu_at(0);
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 4; d++)
+        domain_make(d, 1, false, d == 4 ? VCPU_WAITING : VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 4, 0), 0);
+    run_until(10);
+    for (uint16_t d = 1; d <= 3; d++) {
+        ck_assert_ptr_eq(cpu->current, domains[d].vcpu[0]);
+        dispatch_yield(cpu);
+        pass(0);
+    }
+    for (uint16_t d = 1; d <= 3; d++)
+        sleep_current(0);
+    ck_assert_ptr_null(cpu->current);
+    for (uint16_t d = 1; d <= 4; d++) {
+        vcpu_kick(domains[d].vcpu[0]);
+        settle();
+        ck_assert_ptr_eq(cpu->owner, domains[d].vcpu[0]);
+        ck_assert_ptr_eq(*cpu->slot[cpu->turn_slot].vcpu, domains[d].vcpu[0]);
+        ck_assert_uint_eq(cpu->turn_rank, RANK_PLAN + (d == 4 ? 1 : 3));
+        ck_assert_int_eq(cpu->turn_bucket != NULL, d == 2);
+        sleep_current(0);
+    }
+}
+END_TEST
+
+/* The hardware's timer may be earlier than needed: a turn is not shorter for that. */
+START_TEST(an_early_alarm_ends_no_turn)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_WAITING);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
+    run_until(MS / 2);
+    sleep_current(0);
+    ck_assert_uint_eq(cpu_at(0)->arch.timer, MS); /* of the turn that ended early */
+    vcpu_kick(domains[1].vcpu[0]);
+    vcpu_kick(domains[2].vcpu[0]);
+    settle();
+    run_until(MS + 1);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    run_until(MS + MS / 2 - 1);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    run_until(MS + MS / 2 + 1);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+}
+END_TEST
+
+/* What may run only elsewhere keeps nobody busy. */
+START_TEST(ready_elsewhere_is_idle_here)
+{
+    machine_start(2);
+    domain_make(1, 1, false, VCPU_WAITING);
+    domains[1].vcpu[0]->loaded_on = 1;
+    cpu_at(1)->arch.loaded = domains[1].vcpu[0];
+    run_until(MS);
+    vcpu_kick(domains[1].vcpu[0]);
+    pass(0);
+    ck_assert_ptr_null(cpu_at(0)->current);
+    ck_assert_uint_eq(cpus_idle & 1, 1);
+    settle();
+    ck_assert_ptr_eq(cpu_at(1)->current, domains[1].vcpu[0]);
 }
 END_TEST
 
@@ -671,6 +744,9 @@ int main(void)
     tcase_add_test(tcase, a_blocked_client_helps_its_service);
     tcase_add_test(tcase, a_busy_service_is_not_spun_for);
     tcase_add_test(tcase, an_idle_cpu_takes_what_wakes);
+    tcase_add_test(tcase, who_wakes_alone_has_its_slot);
+    tcase_add_test(tcase, an_early_alarm_ends_no_turn);
+    tcase_add_test(tcase, ready_elsewhere_is_idle_here);
     tcase_add_test(tcase, affinity_is_kept);
     tcase_add_test(tcase, a_loaded_machine_is_not_stolen);
     tcase_add_test(tcase, yield_goes_behind_its_equals);

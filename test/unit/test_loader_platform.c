@@ -28,6 +28,15 @@ static struct keel_boot boot;
 static struct memory_map map;
 static uint32_t left;
 
+/* Of the tree as it is now. */
+static const struct platform *found(void)
+{
+    static struct platform platform;
+
+    ck_good(platform_find(tree, &platform));
+    return &platform;
+}
+
 static void put_cells(const char *name, const uint32_t *cells, size_t count)
 {
     fdt32_t *value;
@@ -149,16 +158,16 @@ static void usual(void)
 
 static const char *psci_and_cpus(uint64_t boot_cpu)
 {
-    const char *error = platform_psci(tree, &boot);
+    const char *error = platform_psci(found(), &boot);
 
-    return error ? error : platform_cpus(tree, boot_cpu, &boot, &left);
+    return error ? error : platform_cpus(found(), boot_cpu, &boot, &left);
 }
 
 static const char *gic_and_timer(void)
 {
-    const char *error = platform_gic(tree, &boot);
+    const char *error = platform_gic(found(), &boot);
 
-    return error ? error : platform_timer(tree, &boot);
+    return error ? error : platform_timer(found(), &boot);
 }
 
 START_TEST(checks_the_blob)
@@ -181,48 +190,196 @@ START_TEST(checks_the_blob)
 }
 END_TEST
 
+/* The room behind a tree is not part of it. */
+START_TEST(says_how_much_is_used)
+{
+    static _Alignas(8) uint8_t packed[sizeof(tree)];
+    size_t bytes;
+
+    usual();
+    bytes = platform_used(tree);
+    ck_assert_uint_lt(bytes, sizeof(tree) / 2);
+    memset(tree + bytes, 0xa5, sizeof(tree) - bytes);
+    memcpy(packed, tree, bytes);
+    fdt_set_totalsize(packed, (uint32_t)bytes);
+    ck_good(platform_check(packed, bytes));
+    ck_assert_uint_eq(platform_used(packed), bytes);
+    fdt_set_totalsize(packed, (uint32_t)bytes - 1);
+    ck_bad(platform_check(packed, bytes), "broken");
+
+    /* Whichever block is the last. */
+    fdt_set_off_mem_rsvmap(tree, 6000);
+    memset(tree + 6000, 0, 48);
+    tree[6000 + 15] = tree[6000 + 31] = 1; /* two entries, and the empty one */
+    ck_assert_uint_eq(platform_used(tree), 6000 + 48);
+    fdt_set_off_dt_struct(tree, 7000);
+    ck_assert_uint_eq(platform_used(tree), 7000 + fdt_size_dt_struct(tree));
+    fdt_set_version(tree, 16);
+    ck_assert_uint_eq(platform_used(tree), sizeof(tree));
+}
+END_TEST
+
+/* The first usable node of a kind, in the tree's order; of kinds, the better one. */
+START_TEST(finds_nodes_in_order)
+{
+    begin();
+    NODE("first");
+    TEXT("compatible", "arm,gic-400");
+    NODE("cpus"); /* no child of the root */
+    END();
+    END();
+    NODE("second");
+    TEXT("status", "disabled");
+    TEXT("compatible", "arm,gic-v3");
+    END();
+    NODE("bus");
+    NODE("third");
+    ck_assert_int_eq(fdt_property(tree, "compatible", "other\0arm,gic-v3", 17), 0);
+    END();
+    END();
+    NODE("fourth");
+    TEXT("compatible", "arm,gic-v3");
+    END();
+    NODE("old");
+    TEXT("compatible", "arm,psci-0.2");
+    END();
+    NODE("reserved-memory@0");
+    END();
+    NODE("cpus@1");
+    END();
+    END();
+    ck_assert_int_eq(fdt_finish(tree), 0);
+
+    const struct platform *platform = found();
+    const struct platform_node *node = platform->compatible;
+    ck_assert_ptr_eq(platform->fdt, tree);
+    ck_assert_int_eq(platform->cpus, node_at("/cpus"));
+    ck_assert_int_eq(platform->chosen, node_at("/chosen"));
+    ck_assert_int_eq(platform->reserved_memory, node_at("/reserved-memory@0"));
+    ck_assert_int_eq(node[PLATFORM_GIC_400].node, node_at("/first"));
+    ck_assert_int_eq(node[PLATFORM_GIC_400].parent, 0);
+    ck_assert_int_eq(node[PLATFORM_GIC_V3].node, node_at("/bus/third"));
+    ck_assert_int_eq(node[PLATFORM_GIC_V3].parent, node_at("/bus"));
+    ck_assert_int_eq(node[PLATFORM_PSCI_1_0].node, node_at("/psci"));
+    ck_assert_int_eq(node[PLATFORM_PSCI_0_2].node, node_at("/psci"));
+    ck_assert_int_lt(node[PLATFORM_GIC_A15].node, 0);
+    ck_assert_int_lt(node[PLATFORM_TIMER].node, 0);
+    ck_assert_uint_eq(platform->memories, 0);
+}
+END_TEST
+
+/* Wherever it is: the reg of a node is in the cells of its parent. */
+START_TEST(knows_parents)
+{
+    usual();
+    SET("/bus", "#size-cells", 2);
+    SET("/bus", "ranges", 0, 0, 0x8000000, 0, 0x800000, 0x1000000, 0, 0x9000000, 0, 0x1000);
+    SET(SERIAL, "reg", 0x1000000, 0, 0x1000);
+    set_text("/chosen", "stdout-path", SERIAL);
+    ck_good(platform_console(found(), &boot));
+    ck_assert_uint_eq(boot.device_region[0].size, 0x1000);
+    set_text("/chosen", "stdout-path", "serial0");
+    ck_good(platform_console(found(), &boot));
+    ck_assert_uint_eq(boot.device_region[1].size, 0x1000);
+
+    int serial = fdt_add_subnode(tree, 0, "serial@a000000");
+    ck_assert_int_gt(serial, 0);
+    set_text("/serial@a000000", "compatible", "arm,pl011");
+    SET("/serial@a000000", "reg", 0, 0xa000000, 0, 0x2000);
+    set_text("/chosen", "stdout-path", "/serial@a000000:115200");
+    ck_good(platform_console(found(), &boot));
+    ck_assert_uint_eq(boot.console_pa, 0xa000000);
+    ck_assert_uint_eq(boot.device_region[2].size, 0x2000);
+    set_text("/aliases", "serial0", "/serial@a000000");
+    set_text("/chosen", "stdout-path", "serial0");
+    ck_good(platform_console(found(), &boot));
+    ck_assert_uint_eq(boot.device_region[3].size, 0x2000);
+}
+END_TEST
+
+static void nested(unsigned int depth)
+{
+    ck_assert_int_eq(fdt_create(tree, sizeof(tree)), 0);
+    ck_assert_int_eq(fdt_finish_reservemap(tree), 0);
+    NODE("");
+    for (unsigned int i = 1; i < depth; i++)
+        NODE("a");
+    for (unsigned int i = 0; i < depth; i++)
+        END();
+    ck_assert_int_eq(fdt_finish(tree), 0);
+}
+
+START_TEST(refuses_what_it_has_no_room_for)
+{
+    static uint8_t many[32768];
+    struct platform platform;
+
+    nested(31);
+    ck_good(platform_find(tree, &platform));
+    nested(32);
+    ck_bad(platform_find(tree, &platform), "too deep");
+
+    for (unsigned int n = MEMORY_MAP_EXTENTS_MAX; n < MEMORY_MAP_EXTENTS_MAX + 2; n++) {
+        ck_assert_int_eq(fdt_create(many, sizeof(many)), 0);
+        ck_assert_int_eq(fdt_finish_reservemap(many), 0);
+        ck_assert_int_eq(fdt_begin_node(many, ""), 0);
+        for (unsigned int i = 0; i < n; i++) {
+            ck_assert_int_eq(fdt_begin_node(many, "memory"), 0);
+            ck_assert_int_eq(fdt_property_string(many, "device_type", "memory"), 0);
+            ck_assert_int_eq(fdt_end_node(many), 0);
+        }
+        ck_assert_int_eq(fdt_end_node(many), 0);
+        ck_assert_int_eq(fdt_finish(many), 0);
+        if (n == MEMORY_MAP_EXTENTS_MAX)
+            ck_good(platform_find(many, &platform));
+        else
+            ck_bad(platform_find(many, &platform), "too many memory nodes");
+    }
+}
+END_TEST
+
 START_TEST(console)
 {
     usual();
-    ck_good(platform_console(tree, &boot));
+    ck_good(platform_console(found(), &boot));
     ck_assert_uint_eq(boot.console_kind, KEEL_CONSOLE_PL011);
     ck_assert_uint_eq(boot.console_pa, 0x9000000);
     ck_assert_uint_eq(boot.device_region[0].pa, 0x9000000);
     ck_assert_uint_eq(boot.device_region[0].size, 0x1000);
     set_text("/chosen", "stdout-path", SERIAL);
     set_text(SERIAL, "compatible", "cdns,uart-r1p12");
-    ck_good(platform_console(tree, &boot));
+    ck_good(platform_console(found(), &boot));
     ck_assert_uint_eq(boot.console_kind, KEEL_CONSOLE_CADENCE);
 
     static const char *const nowhere[] = {"", ":", "serial1", "/none", "/bus"};
     for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
         set_text("/chosen", "stdout-path", nowhere[i]);
-        ck_good(platform_console(tree, &boot));
+        ck_good(platform_console(found(), &boot));
         ck_assert_uint_eq(boot.console_kind, KEEL_CONSOLE_NONE);
     }
     SET("/chosen", "stdout-path", 0x2f627573); /* "/bus" without its end */
-    ck_good(platform_console(tree, &boot));
+    ck_good(platform_console(found(), &boot));
     ck_assert_uint_eq(boot.console_kind, KEEL_CONSOLE_NONE);
     /* Right, but for its terminating zero. */
     ck_assert_int_eq(
         fdt_setprop(tree, node_at("/chosen"), "stdout-path", SERIAL, sizeof(SERIAL) - 1), 0);
-    ck_good(platform_console(tree, &boot));
+    ck_good(platform_console(found(), &boot));
     ck_assert_uint_eq(boot.console_kind, KEEL_CONSOLE_NONE);
     drop("/chosen", "stdout-path");
-    ck_good(platform_console(tree, &boot));
+    ck_good(platform_console(found(), &boot));
 
     usual();
     SET("/bus", "ranges", 0, 0, 0x8000000, 0x800000, 0x1000000, 0, 0x9000000); /* no size */
-    ck_bad(platform_console(tree, &boot), "reg");
+    ck_bad(platform_console(found(), &boot), "reg");
     usual();
     drop(SERIAL, "reg");
-    ck_bad(platform_console(tree, &boot), "reg");
+    ck_bad(platform_console(found(), &boot), "reg");
     usual();
     drop("/bus", "ranges");
-    ck_bad(platform_console(tree, &boot), "reg");
+    ck_bad(platform_console(found(), &boot), "reg");
     usual();
     SET(SERIAL, "reg", 0x2000000, 0x1000); /* not in any of the bus's ranges */
-    ck_bad(platform_console(tree, &boot), "reg");
+    ck_bad(platform_console(found(), &boot), "reg");
 }
 END_TEST
 
@@ -288,7 +445,7 @@ START_TEST(more_cpus_than_fit)
     ck_assert_int_eq(fdt_finish(tree), 0);
     memset(&boot, 0, sizeof(boot));
     boot.psci_conduit = KEEL_PSCI_SMC;
-    ck_good(platform_cpus(tree, 69, &boot, &left));
+    ck_good(platform_cpus(found(), 69, &boot, &left));
     ck_assert_uint_eq(boot.ncpus, KEEL_CPUS_MAX);
     ck_assert_uint_eq(boot.cpu_mpidr[0], 69);
     ck_assert_uint_eq(boot.cpu_mpidr[63], 62);
@@ -351,12 +508,61 @@ START_TEST(interrupts)
 }
 END_TEST
 
+/* All that finds devices and memory, and whether they go together. */
+static const char *devices(void)
+{
+    memset(&boot, 0, sizeof(boot));
+    memset(&map, 0, sizeof(map));
+    TRY(platform_psci(found(), &boot));
+    TRY(platform_console(found(), &boot));
+    TRY(platform_cpus(found(), 0, &boot, &left));
+    TRY(platform_gic(found(), &boot));
+    TRY(platform_timer(found(), &boot));
+    TRY(platform_memory(found(), &map));
+    return platform_devices(&boot, &map);
+}
+
+START_TEST(devices_that_the_kernel_can_use)
+{
+    usual();
+    ck_good(devices());
+    SET(GIC, "reg", 0, 0x10000, 0xa0000, 0x5ffff); /* 3 CPUs */
+    ck_bad(devices(), "fewer redistributors");
+    SET(GIC, "reg", 0, 0xffff, 0xa0000, 0x60000);
+    ck_bad(devices(), "distributor is too small");
+    SET(GIC, "reg", 0, 0x10000, 0xa0000, 0);
+    ck_bad(devices(), "is empty");
+    SET(GIC, "reg", 0, 0x10000, 0xa0000, 0x60000);
+    ck_good(devices());
+    SET("/bus", "ranges", 0, 0, 0x8000000, 0x800000, 0x1000000, 0, 0x40000000, 0x1000);
+    ck_bad(devices(), "lies in RAM");
+    SET("/bus", "ranges", 0, 0, 0x8000000, 0x800000, 0x1000000, 0, 0, 0x1000);
+    ck_bad(devices(), "outside the address space");
+    SET("/bus", "ranges", 0, 0, 0x8000000, 0x800000, 0x1000000, 0x8000, 0, 0x1000);
+    ck_bad(devices(), "outside the address space");
+
+    usual();
+    SET(SERIAL, "reg", 0x1000000, 0x3f);
+    ck_bad(devices(), "console's reg is too small");
+    usual();
+    SET("/timer", "interrupts", 1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 11, 4);
+    ck_bad(devices(), "are the same");
+    SET("/timer", "interrupts", 1, 13, 4, 1, 14, 4, 1, 9, 4, 1, 10, 4);
+    ck_bad(devices(), "are the same");
+    usual();
+    SET("/memory@40000000", "reg", 0, 0x40000000, 0, 0x20000000, 0x1000, 0x30000000, 0, 0x10000000);
+    ck_good(devices());
+    SET("/memory@40000000", "reg", 0, 0x40000000, 0, 0x20000000, 0x1000, 0x30000000, 0, 0x10001000);
+    ck_bad(devices(), "16T apart");
+}
+END_TEST
+
 START_TEST(memory)
 {
     usual();
-    ck_good(platform_memory(tree, &map));
-    ck_good(platform_reservations(tree, &map));
-    ck_good(platform_reserved_memory(tree, &map));
+    ck_good(platform_memory(found(), &map));
+    ck_good(platform_reservations(found(), &map));
+    ck_good(platform_reserved_memory(found(), &map));
     ck_good(memory_map_finish(&map, &boot));
     ck_assert_uint_eq(boot.nextents, 6);
     ck_assert_uint_eq(boot.extent[1].pa, 0x41000000);
@@ -370,16 +576,16 @@ START_TEST(memory)
 
     usual();
     SET("/memory@40000000", "reg", 0, 0x40000000, 0, 0x20000000, 0, 0x50000000, 0, 0x1000);
-    ck_bad(platform_memory(tree, &map), "overlap");
+    ck_bad(platform_memory(found(), &map), "overlap");
     SET("/memory@40000000", "reg", 0xffffffff, 0xfffff000, 0, 0x1000);
-    ck_bad(platform_memory(tree, &map), "reg");
+    ck_bad(platform_memory(found(), &map), "reg");
     set_text("/memory@40000000", "status", "disabled");
     memset(&map, 0, sizeof(map));
-    ck_bad(platform_memory(tree, &map), "no RAM");
+    ck_bad(platform_memory(found(), &map), "no RAM");
 
     usual();
     SET("/reserved-memory/firmware@50000000", "reg", 0, 0x50000000, 0xffffffff, 0xffffffff);
-    ck_bad(platform_reserved_memory(tree, &map), "reg");
+    ck_bad(platform_reserved_memory(found(), &map), "reg");
 }
 END_TEST
 
@@ -388,15 +594,15 @@ START_TEST(initrd)
     uint64_t start = 0, end = 0;
 
     usual();
-    ck_good(platform_initrd(tree, &start, &end));
+    ck_good(platform_initrd(found(), &start, &end));
     ck_assert_uint_eq(start, 0x48000000);
     ck_assert_uint_eq(end, 0x48012345);
     SET("/chosen", "linux,initrd-end", 0, 0x48000000);
-    ck_bad(platform_initrd(tree, &start, &end), "empty");
+    ck_bad(platform_initrd(found(), &start, &end), "empty");
     SET("/chosen", "linux,initrd-end", 0, 0, 0);
-    ck_bad(platform_initrd(tree, &start, &end), "no initrd");
+    ck_bad(platform_initrd(found(), &start, &end), "no initrd");
     ck_assert_int_eq(fdt_del_node(tree, node_at("/chosen")), 0);
-    ck_bad(platform_initrd(tree, &start, &end), "no initrd");
+    ck_bad(platform_initrd(found(), &start, &end), "no initrd");
 }
 END_TEST
 
@@ -413,22 +619,24 @@ START_TEST(survives_damage)
     memcpy(good, tree, bytes);
     for (int i = 0; i < 30000; i++) {
         uint8_t *copy = exact_copy(good, bytes);
+        struct platform platform;
         uint64_t start, end;
         size_t claimed;
 
         damage(copy, bytes, &state);
-        if (!platform_size(copy, &claimed) && claimed <= bytes && !platform_check(copy, claimed)) {
+        if (!platform_size(copy, &claimed) && claimed <= bytes && !platform_check(copy, claimed) &&
+            !platform_find(copy, &platform)) {
             memset(&boot, 0, sizeof(boot));
             memset(&map, 0, sizeof(map));
-            (void)!platform_console(copy, &boot);
-            (void)!platform_psci(copy, &boot);
-            (void)!platform_cpus(copy, 0, &boot, &left);
-            (void)!platform_gic(copy, &boot);
-            (void)!platform_timer(copy, &boot);
-            (void)!platform_memory(copy, &map);
-            (void)!platform_reservations(copy, &map);
-            (void)!platform_reserved_memory(copy, &map);
-            (void)!platform_initrd(copy, &start, &end);
+            (void)!platform_console(&platform, &boot);
+            (void)!platform_psci(&platform, &boot);
+            (void)!platform_cpus(&platform, 0, &boot, &left);
+            (void)!platform_gic(&platform, &boot);
+            (void)!platform_timer(&platform, &boot);
+            (void)!platform_memory(&platform, &map);
+            (void)!platform_reservations(&platform, &map);
+            (void)!platform_reserved_memory(&platform, &map);
+            (void)!platform_initrd(&platform, &start, &end);
             read++;
         }
         free(copy);
@@ -442,10 +650,15 @@ int main(void)
     TCase *tests = tcase_create("loader_platform");
 
     tcase_add_test(tests, checks_the_blob);
+    tcase_add_test(tests, says_how_much_is_used);
+    tcase_add_test(tests, finds_nodes_in_order);
+    tcase_add_test(tests, knows_parents);
+    tcase_add_test(tests, refuses_what_it_has_no_room_for);
     tcase_add_test(tests, console);
     tcase_add_test(tests, cpus);
     tcase_add_test(tests, more_cpus_than_fit);
     tcase_add_test(tests, interrupts);
+    tcase_add_test(tests, devices_that_the_kernel_can_use);
     tcase_add_test(tests, memory);
     tcase_add_test(tests, initrd);
     tcase_add_test(tests, survives_damage);

@@ -12,6 +12,12 @@ void check_failed(const char *file, int line, const char *condition)
     abort();
 }
 
+uint64_t print_text(const char *text, uint64_t bytes)
+{
+    (void)text; /* of a service: nobody is there to read it */
+    return bytes;
+}
+
 void print(const char *format, ...)
 {
     va_list arguments;

@@ -2,8 +2,6 @@
 /* Printing through the PL011, and the end of a test. */
 #include "guest.h"
 
-#include <stdarg.h>
-
 static void put(char c)
 {
     while (mmio_read(UART_FR) & (1u << 5)) { /* TXFF */
@@ -72,15 +70,20 @@ void print(const char *format, ...)
     va_end(arguments);
 }
 
+void say_list(const char *format, va_list arguments)
+{
+    print("%s: ", guest_name);
+    put_format(format, arguments);
+    print("\n");
+}
+
 void say(const char *format, ...)
 {
     va_list arguments;
 
-    print("%s: ", guest_name);
     va_start(arguments, format);
-    put_format(format, arguments);
+    say_list(format, arguments);
     va_end(arguments);
-    print("\n");
 }
 
 void expect(bool condition, const char *format, ...)

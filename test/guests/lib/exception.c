@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions, and calls to what is below. */
-#include "guest.h"
+#include "try.h"
 
 struct frame {
     uint64_t x[31], elr, spsr, esr, far;
@@ -12,6 +12,7 @@ void frame_irq(struct frame *frame);
 void frame_other(struct frame *frame);
 
 struct caught caught;
+struct tried tried;
 
 void catch_begin(void)
 {
@@ -27,16 +28,25 @@ uint32_t catch_end(void)
     return caught.count;
 }
 
+__attribute__((weak)) void guest_caught(uint64_t spsr)
+{
+    (void)spsr;
+}
+
 void frame_sync(struct frame *frame)
 {
     uint32_t class = (uint32_t)(frame->esr >> 26);
 
+    guest_caught(frame->spsr);
     if (!caught.armed) {
         expect(false, "exception: ESR %lx at %lx, FAR %lx", frame->esr, frame->elr, frame->far);
     }
     caught.count++;
     caught.esr = frame->esr;
     caught.far = frame->far;
+    caught.elr = frame->elr;
+    caught.spsr = frame->spsr;
+    caught.daif = sysreg_read(daif);
     frame->elr = class == 0x21 ? frame->x[30] : frame->elr + 4;
 }
 

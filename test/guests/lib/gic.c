@@ -7,6 +7,7 @@
 #define ISENABLER  0x0100
 #define ICENABLER  0x0180
 #define IPRIORITYR 0x0400
+#define ICFGR      0x0C00
 #define IROUTER    0x6000
 #define WAKER      0x0014
 
@@ -79,6 +80,14 @@ void gic_enable_private(uint32_t cpu, uint32_t intid, bool on)
 void gic_enable(uint32_t intid, bool on)
 {
     mmio_write(GIC_DIST + (on ? ISENABLER : ICENABLER) + intid / 32 * 4, 1u << intid % 32);
+    gic_wait();
+}
+
+void gic_edge(uint32_t intid)
+{
+    uint64_t word = GIC_DIST + ICFGR + intid / 16 * 4;
+
+    mmio_write(word, mmio_read(word) | 2u << intid % 16 * 2);
     gic_wait();
 }
 

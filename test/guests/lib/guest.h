@@ -8,7 +8,8 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include <keel/machine.h>
+#include <platform.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +52,7 @@ static inline void mmio_write64(uint64_t address, uint64_t value)
 
 /* Console: %s %u %x (32 bits), %lu %lx (64), %c; a line begins with the guest's name. */
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+void say_list(const char *format, va_list arguments);
 __attribute__((format(printf, 1, 2))) void print(const char *format, ...);
 /* Ends the guest with "failed" unless the condition holds. */
 __attribute__((format(printf, 2, 3))) void expect(bool condition, const char *format, ...);
@@ -61,12 +63,15 @@ _Noreturn void passed(void);
 struct caught {
     volatile bool armed;
     volatile uint32_t count;
-    volatile uint64_t esr, far;
+    volatile uint64_t esr, far, elr, spsr;
+    volatile uint64_t daif; /* in the handler */
 };
 extern struct caught caught;
 void catch_begin(void);
 /* How many since catch_begin. */
 uint32_t catch_end(void);
+/* A guest may look at the CPU in the handler, first of all. */
+void guest_caught(uint64_t spsr);
 
 static inline void irq_enable(void)
 {
@@ -93,14 +98,15 @@ int64_t hvc(uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3);
 
 /* Interrupt controller. gic_init once, gic_cpu_init on each CPU. Handlers run with the interrupt
  * acknowledged, and its end is signalled when they return. */
-#define GIC_DIST           KEEL_MACHINE_GICD
-#define GIC_REDIST(cpu)    (KEEL_MACHINE_GICR + KEEL_MACHINE_GICR_STRIDE * (cpu))
+#define GIC_DIST           PLATFORM_GICD
+#define GIC_REDIST(cpu)    (PLATFORM_GICR + PLATFORM_GICR_STRIDE * (cpu))
 #define GIC_SGI_FRAME(cpu) (GIC_REDIST(cpu) + 0x10000)
 void gic_init(void);
 void gic_cpu_init(uint32_t cpu);
 void gic_wait(void); /* until writes to the distributor have taken effect */
 void gic_enable_private(uint32_t cpu, uint32_t intid, bool on);
 void gic_enable(uint32_t intid, bool on);
+void gic_edge(uint32_t intid); /* an SPI, from now on */
 void gic_sgi(uint32_t cpu, uint32_t intid);
 extern void (*irq_handler[256])(uint32_t intid);
 
@@ -121,7 +127,7 @@ uint64_t ms(uint64_t n);
     })
 
 /* UART registers beyond DR. */
-#define UART      KEEL_MACHINE_UART
+#define UART      PLATFORM_UART
 #define UART_FR   (UART + 0x18)
 #define UART_IMSC (UART + 0x38)
 #define UART_RIS  (UART + 0x3C)

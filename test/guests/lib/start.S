@@ -101,6 +101,7 @@ sync_entry:
     enter   frame_sync
 irq_entry:
     enter   frame_irq
+    .global other_entry
 other_entry:
     enter   frame_other
 

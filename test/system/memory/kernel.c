@@ -8,7 +8,6 @@
 #include "memory/address.h"
 #include "memory/space.h"
 #include "memory/stage2.h"
-#include "memory/vmid.h"
 
 uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c);
 noreturn void kernel_main(uint64_t cpu, const struct keel_boot *boot, uint64_t index);
@@ -172,7 +171,7 @@ static void load(struct space *space)
 {
     sysreg_write(hcr_el2, HCR_RW | HCR_VM);
     isb();
-    sysreg_write(vttbr_el2, space_activate(space, 0, 0));
+    sysreg_write(vttbr_el2, space->ttbr);
     isb();
     sysreg_write(hcr_el2, HCR_USER);
     isb();
@@ -354,9 +353,6 @@ static void costs(void)
     begin = count_begin();
     status |= space_map(&other, PADDR(memory + (512 << 12)), PAGE_IPA(1024), 9, 1, R | W) != 1;
     count_end(begin, "map a block");
-    begin = count_begin();
-    (void)space_activate(&user, 0, 0);
-    count_end(begin, "activate");
     for (uint64_t page = 0; page < 512; page += 4)
         status |= frames_scrub(PADDR(memory + KEEL_BLOCK_SIZE * 2 + (page << 12)), 4) != 4;
     begin = count_begin();

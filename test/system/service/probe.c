@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <keel/calls.h>
+#include <keel/example.h>
 #include <runtime/clock.h>
-#include <runtime/loop.h>
+#include <runtime/request.h>
 #include <runtime/start.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,41 +78,67 @@ static void clocks(void)
     check("there are no files", open("/etc/passwd", O_RDONLY) < 0 && errno == ENOSYS);
 }
 
-static unsigned echoes;
+#define ECHOES    100u
+#define AT_A_TIME 4u
 
-static bool on_echo(void *context, const struct argo_message *message)
-{
-    uint64_t number;
-    (void)context;
-    if (!argo_message_take(message, &number) || message->type != 0x1234 || number != echoes)
-        printf("a wrong echo\n");
-    if (++echoes == 100)
-        printf("100 echoes\n");
-    return true;
-}
+static struct client example;
+static struct echo {
+    struct request request;
+    uint64_t number, answer;
+} echo[AT_A_TIME];
+static request_handler on_echo;
 
-static struct loop_timer send_timer;
-
-static void send_next(void *context)
+static void echo_send(struct echo *next)
 {
     static uint64_t number;
-    const struct keel_connection *example = keel_connection_find("example");
-    while (number < 100 && argo_send_to(example, PORT_ECHO, 0x1234, &number, sizeof(number)) >= 0)
-        number++;
-    if (number < 100)
-        loop_timer_set(&send_timer, clock_after_ms(5), send_next, context);
+    if (number == ECHOES)
+        return;
+    next->number = number++;
+    next->request = (struct request){.done = on_echo,
+                                     .context = next,
+                                     .answer = &next->answer,
+                                     .answer_bytes = sizeof(next->answer)};
+    int status = request_send_bytes(&next->request, &example, KEEL_EXAMPLE_ECHO, &next->number,
+                                    sizeof(next->number), clock_after_ms(10000));
+    if (status < 0)
+        printf("not sent: %s\n", strerror(-status));
+}
+
+static void on_echo(void *context, int status, uint32_t bytes)
+{
+    static unsigned echoes;
+    struct echo *this = context;
+    (void)bytes;
+    if (status < 0 || this->answer != this->number)
+        printf("a wrong echo: %s\n", strerror(-status));
+    if (++echoes == ECHOES)
+        printf("%u echoes\n", echoes);
+    echo_send(this);
 }
 
 static void messages(void)
 {
-    const struct keel_connection *example = keel_connection_find("example");
-    struct keel_argo_addr elsewhere = {.aport = PORT_ECHO + 1, .domain_id = example->domain};
+    const struct keel_connection *to = keel_connection_with("example", PORT_ECHO, KEEL_RIGHT_SEND);
+    struct keel_argo_addr elsewhere = {.aport = PORT_ECHO + 1, .domain_id = to->domain};
+    static uint8_t much[KEEL_EXAMPLE_BYTES_MAX];
+    static struct request first = {.answer = much, .answer_most = sizeof(much)};
     check("another port is denied", argo_send(PORT_ECHO, elsewhere, 1, "", 0) == -EACCES);
     elsewhere.aport = PORT_ECHO;
     check("so is another source", argo_send(PORT_ECHO + 1, elsewhere, 1, "", 0) == -EACCES);
-    if (loop_port(PORT_ECHO, example->domain, 4000, on_echo, NULL) < 0)
+    if (client_open(&example, to, 4000) < 0)
         printf("no port\n");
-    send_next(NULL);
+    check("an answer is waited for", request_wait_bytes(&first, &example, KEEL_EXAMPLE_ECHO, "wait",
+                                                        5, clock_after_ms(10000)) == 0 &&
+                                         first.got == 5 && strcmp((char *)much, "wait") == 0);
+    check("what it does not know, it says",
+          request_wait_bytes(&first, &example, KEEL_REQUEST | 99, "", 0, clock_after_ms(10000)) ==
+              -ENOSYS);
+    first.data = much;
+    first.data_bytes = sizeof(much);
+    check("and what is too long", request_wait_bytes(&first, &example, KEEL_EXAMPLE_ECHO, "x", 1,
+                                                     clock_after_ms(10000)) == -EMSGSIZE);
+    for (unsigned i = 0; i < AT_A_TIME; i++)
+        echo_send(&echo[i]);
     loop_run();
 }
 
@@ -145,8 +172,9 @@ static __attribute__((noinline)) int deep(int n)
 static __attribute__((noinline)) void smash(size_t n)
 {
     char local[16];
-    char *volatile where = local;
-    memset(where, 'x', n);
+    volatile char *volatile where = local; /* neither known nor left out */
+    while (n-- > 0)
+        *where++ = 'x';
 }
 
 static void execute_data(void)

@@ -14,10 +14,14 @@ static struct keel_argo_addr console = {.aport = KEEL_PORT_CONSOLE};
 
 static void on_time(void *context)
 {
-    static const char text[] = "sent without asking\n";
+    static struct {
+        struct keel_stream_place place;
+        char text[20];
+    } part = {.place.stream = 1, .text = "sent without asking\n"};
     static struct loop_timer timer;
 
-    refused += argo_send(0, console, KEEL_CONSOLE_OUTPUT, text, sizeof text - 1) < 0;
+    refused += argo_send(KEEL_PORT_STDIO, console, KEEL_STREAM_BYTES, &part, sizeof part) < 0;
+    part.place.stream++;
     loop_timer_set(&timer, clock_after_ms(AGAIN_MS), on_time, context);
 }
 

@@ -1,33 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A devices service that is not Keel's: the UART's register at 0xF00, which a PL011 does not have,
- * counts how often it is read. What the guest prints goes to this service's own console.
+ * A devices service that is not Keel's: it answers each read and each call with the number of
+ * accesses to that device, and of such calls, so far.
  */
-#include <keel/calls.h>
+#include "guest.h"
+
 #include <keel/machine.h>
-#include <runtime/loop.h>
 #include <runtime/start.h>
-#include <stdio.h>
 
-#define COUNTER         (KEEL_MACHINE_UART + 0xF00)
-#define UART_DR         KEEL_MACHINE_UART
-#define PSCI_SYSTEM_OFF 0x84000008u
+#define PSCI_VERSION 0x84000000u
+#define UART_COUNTER (KEEL_MACHINE_UART + 0xF00)
 
-static uint64_t count;
+static struct place {
+    uint64_t address, size;
+    uint64_t count;
+} places[] = {
+    {UART_COUNTER, 4, 0}, /* the rest of it is the guest's output */
+    {KEEL_MACHINE_RTC, KEEL_MACHINE_RTC_SIZE, 0},
+    {KEEL_MACHINE_GICD, KEEL_MACHINE_GICD_SIZE, 0},
+    {KEEL_MACHINE_GICR, KEEL_MACHINE_GICR_STRIDE, 0},
+};
 
 static struct loop_reply on_exit(void *context, const struct keel_exit *exit)
 {
+    static uint64_t hvcs, smcs;
+
     (void)context;
-    if (exit->kind == KEEL_EXIT_HVC && exit->args[0] == PSCI_SYSTEM_OFF) {
-        fflush(stdout);
-        (void)keel_domain_stop(exit->peer, KEEL_STOP_OFF, 0);
-        return loop_later();
-    }
-    if (exit->kind == KEEL_EXIT_READ)
-        return loop_done(exit->args[0] == COUNTER ? ++count : 0);
-    if (exit->kind == KEEL_EXIT_WRITE && exit->args[0] == UART_DR)
-        putchar((int)(exit->args[1] & 0x7f));
-    return exit->kind == KEEL_EXIT_WRITE ? loop_done(0) : loop_abort();
+    if (exit->kind == KEEL_EXIT_HVC && exit->args[0] == PSCI_VERSION)
+        return loop_done(++hvcs);
+    if (exit->kind == KEEL_EXIT_SMC)
+        return loop_done(++smcs);
+    if (exit->kind == KEEL_EXIT_READ || exit->kind == KEEL_EXIT_WRITE)
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+            if (exit->args[0] - places[i].address < places[i].size)
+                return loop_done(++places[i].count);
+    return guest_exit(exit);
 }
 
 int main(void)

@@ -2,6 +2,8 @@
 /* The world around the kernel's Argo: see argo_world.h. */
 #include "argo_world.h"
 
+#include "memory/guest.h"
+#include <keel/machine.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -44,6 +46,28 @@ int64_t space_translate(struct space *space, struct ipa ipa, enum space_access a
     *address = world.page[space->owner][n] + ipa.v % PAGE;
     *bytes = PAGE - ipa.v % PAGE;
     return 0;
+}
+
+/* A machine's virtual addresses are its IPAs; where they lead is a host address. */
+static _Thread_local uint32_t translating; /* the machine whose call this is */
+
+bool guest_translate(uint64_t va, bool write, struct paddr *pa)
+{
+    void *address = NULL;
+    uint64_t bytes;
+
+    EXPECT(domains[translating].kind == KEEL_DOMAIN_MACHINE);
+    if (space_translate(&domains[translating].space, IPA(va), write ? SPACE_WRITE : SPACE_READ,
+                        &address, &bytes) < 0)
+        return false;
+    *pa = PADDR((uint64_t)(uintptr_t)address);
+    return true;
+}
+
+void *space_reach(const struct space *space, struct paddr pa)
+{
+    EXPECT(held(&space->lock) && space->owner == translating);
+    return (void *)(uintptr_t)pa.v;
 }
 
 int64_t space_pin(struct space *space, struct ipa ipa, void **address)
@@ -102,6 +126,14 @@ void vcpu_signal(struct vcpu *vcpu, uint64_t events)
     __atomic_fetch_add(&world.signals[vcpu->domain->id], 1, __ATOMIC_RELAXED);
 }
 
+/* The interrupt of a machine is told as a service's event. */
+void vgic_raise(struct domain *domain, uint32_t intid, bool level)
+{
+    EXPECT(domain->kind == KEEL_DOMAIN_MACHINE && intid == KEEL_MACHINE_ARGO_IRQ);
+    if (level)
+        vcpu_signal(domain->vcpu[0], 1ul << KEEL_EVENT_ARGO);
+}
+
 uint64_t time_now(void)
 {
     struct timespec now;
@@ -136,6 +168,8 @@ void world_map(uint32_t domain, uint32_t first, uint32_t pages, uint8_t access)
     }
 }
 
+uint64_t world_machines;
+
 void world_begin(uint32_t count)
 {
     memset(&world, 0, sizeof(world));
@@ -153,14 +187,14 @@ void world_begin(uint32_t count)
         port_open(&domain->authority, PORT_DEAF, true, 0);
         if (d >= count)
             continue;
-        domain->kind = KEEL_DOMAIN_USER;
+        domain->kind = world_machines >> d & 1 ? KEEL_DOMAIN_MACHINE : KEEL_DOMAIN_USER;
         domain->state = KEEL_DOMAIN_RUNNING;
         domain->incarnation = 1;
         domain->vcpus = 1;
         domain->vcpu[0] = &vcpus[d];
         vcpus[d].domain = domain;
         vcpus[d].state = VCPU_RUNNING;
-        vcpus[d].user = true;
+        vcpus[d].user = domain->kind == KEEL_DOMAIN_USER;
         for (uint32_t i = 0; i < POOL; i++) {
             pool_page[d][i] = aligned_alloc(PAGE, PAGE);
             memset(pool_page[d][i], 0, PAGE);
@@ -218,6 +252,7 @@ struct vcpu *world_vcpu(uint32_t domain)
 int64_t world_step(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
                    uint64_t arg4)
 {
+    translating = domain;
     int64_t result;
 
     if (!world.threads)

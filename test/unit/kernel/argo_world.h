@@ -58,6 +58,7 @@ struct world {
 };
 extern struct world world;
 
+extern uint64_t world_machines;   /* bit n: domain n of the next world is a machine */
 void world_begin(uint32_t count); /* domains 0 to count - 1 live, with 64 pages each */
 void world_end(void);
 void world_map(uint32_t domain, uint32_t first, uint32_t pages, uint8_t access);

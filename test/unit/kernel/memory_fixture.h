@@ -14,7 +14,6 @@
 #include "memory/host.h"
 #include "memory/space.h"
 #include "memory/stage2.h"
-#include "memory/vmid.h"
 
 #define PAGES          (HOST_RAM_BYTES / KEEL_PAGE_SIZE)
 #define TABLE_PAGES    (PAGES * sizeof(struct frame) / KEEL_PAGE_SIZE)

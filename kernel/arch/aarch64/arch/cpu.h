@@ -18,8 +18,14 @@ struct arch_cpu {
     struct vcpu *context; /* whose light state (stage 2, controls, thread registers) is installed */
     struct vcpu *loaded;  /* machine whose EL1 state and list registers are in the registers */
     struct vcpu *fp;      /* whose FP/SIMD state is in the registers */
-    uint64_t hcr, cptr;   /* as in the registers */
+    uint64_t hcr;         /* as in the register */
+    bool fp_allowed;      /* CPTR_EL2 lets FP/SIMD be used */
     bool neutral;         /* EL1 controls are the constants, not the loaded machine's */
+    struct {
+        struct domain *domain; /* whose device answered with an error when it had left: cpu->late */
+        uint32_t incarnation;
+        uint64_t pc, esr;
+    } late;
 };
 
 static inline struct cpu *cpu_at(uint32_t index)
@@ -50,6 +56,9 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu);
 
 /* A machine's EL1 state leaves this CPU for memory: any CPU may claim the vCPU then. */
 void arch_unload(struct cpu *cpu);
+
+/* Ends the domain of which `late` tells. No lock is held. */
+void arch_attend(struct cpu *cpu);
 
 /* Waits for an interrupt and handles those that are there. */
 void arch_idle(struct cpu *cpu);

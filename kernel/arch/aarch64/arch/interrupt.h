@@ -41,4 +41,11 @@ static inline void arch_irq_virtual(struct domain *domain, uint32_t intid)
     vgic_raise(domain, intid, true);
 }
 
+/* An edge of a machine's virtual interrupt that no device drives. */
+static inline void arch_irq_pulse(struct domain *domain, uint32_t intid)
+{
+    vgic_raise(domain, intid, true);
+    vgic_raise(domain, intid, false);
+}
+
 #endif

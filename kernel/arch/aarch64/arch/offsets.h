@@ -4,6 +4,13 @@
 #define KERNEL_ARCH_OFFSETS_H
 
 #define CPU_BYTES_ASM 4096
+#define CPU_AREA_ASM 0x10000
+#define CPU_CURRENT 0
+#define CPU_ATTENTION 16
+#define CPU_CONTEXT 24
+#define VCPU_USER 1316
+/* RW; above all not E2H, whatever the firmware left. */
+#define HCR_EL2_VALUE 0x80000000
 /* RES1 (31, 23), 4 KiB granule, inner-shareable write-back walks, 48 bits; PS is filled in. */
 #define TCR_EL2_VALUE 0x80803510
 /* RES1, I, C, SA, M; writable memory is never executable (WXN). */

@@ -32,10 +32,8 @@ struct arch_vcpu {
     struct vgic_vcpu vgic;
     struct gic_state gic;
     uint64_t mpidr;
-    uint64_t fault_far;  /* of the access that may end in an external abort */
-    bool fault_write;
-    bool fault_fetch;
-    bool timer_active;   /* the virtual timer's physical interrupt was taken and is still active */
+    uint64_t fault_far, fault_esr; /* of the access that may end in an external abort */
+    const struct route *recent;    /* where the last one that was served went, or NULL */
     struct arch_fp fp;
 };
 

@@ -10,7 +10,7 @@
 #define CADENCE_SR 0x2c
 #define CADENCE_SR_TXFULL (1u << 4)
 #define CADENCE_FIFO 0x30
-#define POLLS_MAX 4096 /* a UART that does not drain stops nobody */
+#define POLLS_MAX 4096 /* then the character is lost: a UART that does not drain stops nobody */
 
 static volatile uint8_t *uart;
 static uint32_t uart_kind;
@@ -27,22 +27,26 @@ static volatile uint32_t *reg(uint32_t offset)
     return (volatile uint32_t *)(volatile void *)(uart + offset);
 }
 
-void console_put(char c)
+bool console_try(char c)
 {
-    uint32_t polls = 0;
-
     switch (uart_kind) {
     case KEEL_CONSOLE_PL011:
-        while ((*reg(PL011_FR) & PL011_FR_TXFF) && polls++ < POLLS_MAX)
-            ;
+        if (*reg(PL011_FR) & PL011_FR_TXFF)
+            return false;
         *reg(PL011_DR) = (uint8_t)c;
-        break;
+        return true;
     case KEEL_CONSOLE_CADENCE:
-        while ((*reg(CADENCE_SR) & CADENCE_SR_TXFULL) && polls++ < POLLS_MAX)
-            ;
+        if (*reg(CADENCE_SR) & CADENCE_SR_TXFULL)
+            return false;
         *reg(CADENCE_FIFO) = (uint8_t)c;
-        break;
+        return true;
     default:
-        break;
+        return true;
     }
+}
+
+void console_put(char c)
+{
+    for (uint32_t polls = 0; !console_try(c) && polls < POLLS_MAX; polls++)
+        ;
 }

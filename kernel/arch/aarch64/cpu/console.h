@@ -9,6 +9,8 @@
 extern struct lock console_lock;
 
 void console_init(const struct keel_boot *boot);
-void console_put(char c) REQUIRES(console_lock);
+/* False: the UART takes none now. */
+must_check bool console_try(char c) REQUIRES(console_lock);
+void console_put(char c) REQUIRES(console_lock); /* waits; for the boot and the end only */
 
 #endif

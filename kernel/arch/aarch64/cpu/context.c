@@ -23,7 +23,8 @@
 
 #define HCR_BASE (HCR_RW | HCR_VM | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS)
 #define HCR_MACHINE                                                                                \
-    (HCR_BASE | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | HCR_TLOR)
+    (HCR_BASE | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | HCR_TLOR |         \
+     HCR_TERR | HCR_TID5)
 #define HCR_USER (HCR_BASE | HCR_TGE | HCR_DC)
 
 /* EPD0 and EPD1: no walks; T0SZ = T1SZ = 16, no tags. */
@@ -32,13 +33,47 @@
 #define SCTLR_NEUTRAL                                                                              \
     (SCTLR_EL1_RES1 | SCTLR_M | SCTLR_C | SCTLR_I | SCTLR_SA0 | SCTLR_UCT | SCTLR_DZE)
 
-#define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA)
+#define CPTR_BASE (CPTR_RES1 | CPTR_TZ | CPTR_TSM | CPTR_TTA | CPTR_TAM)
+
+/* What sysreg.c hides traps. Trap bits for what a CPU does not have are RES0 there: they have no effect.
+ * Of fine-grained traps 0 is right: that lets through what is older than they are, and nothing newer. */
+static void traps_init(void)
+{
+    uint64_t pfr0 = sysreg_read(id_aa64pfr0_el1);
+    uint64_t pmu = ID_FIELD(sysreg_read(id_aa64dfr0_el1), ID_AA64DFR0_PMUVER);
+    uint64_t fgt = ID_FIELD(sysreg_read(id_aa64mmfr0_el1), ID_AA64MMFR0_FGT);
+    bool pmu_there = pmu != 0 && pmu != 15;
+
+    sysreg_write(cptr_el2, CPTR_BASE | CPTR_TFP);
+    /* Debug, PMU, profiling and trace registers. HPMN: all counters; none would be unpredictable. */
+    sysreg_write(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | MDCR_TPMS |
+                               MDCR_TTRF | (pmu_there ? PMCR_N(sysreg_read(pmcr_el0)) : 0));
+    if (ID_FIELD(sysreg_read(id_aa64mmfr1_el1), ID_AA64MMFR1_HCX))
+        sysreg_write(HCRX_EL2, HCRX_TALLINT);
+    if (fgt >= 1) {
+        sysreg_write(HFGRTR_EL2, 0);
+        sysreg_write(HFGWTR_EL2, 0);
+        sysreg_write(HFGITR_EL2, 0);
+        sysreg_write(HDFGRTR_EL2, 0);
+        sysreg_write(HDFGWTR_EL2, 0);
+        if (ID_FIELD(pfr0, ID_AA64PFR0_AMU))
+            sysreg_write(HAFGRTR_EL2, 0);
+    }
+    if (fgt >= 2) {
+        sysreg_write(HFGRTR2_EL2, 0);
+        sysreg_write(HFGWTR2_EL2, 0);
+        sysreg_write(HFGITR2_EL2, 0);
+        sysreg_write(HDFGRTR2_EL2, 0);
+        sysreg_write(HDFGWTR2_EL2, 0);
+    }
+    if (ID_FIELD(pfr0, ID_AA64PFR0_MPAM) ||
+        ID_FIELD(sysreg_read(id_aa64pfr1_el1), ID_AA64PFR1_MPAM_FRAC))
+        sysreg_write(MPAM2_EL2, MPAM2_TRAPMPAM0EL1 | MPAM2_TRAPMPAM1EL1);
+}
 
 void context_init_cpu(struct cpu *cpu)
 {
-    /* Counters: the guest's own (HPMN), none for it; debug and PMU registers trap. */
-    sysreg_write(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA);
-    sysreg_write(cptr_el2, CPTR_BASE | CPTR_TFP);
+    traps_init();
     sysreg_write(hstr_el2, 0);
     sysreg_write(cnthctl_el2, CNTHCTL_EL1PCTEN);
     sysreg_write(cntvoff_el2, 0);
@@ -60,12 +95,10 @@ void context_init_cpu(struct cpu *cpu)
 
 static void fp_allow(struct cpu *cpu, bool allow)
 {
-    uint64_t cptr = CPTR_BASE | (allow ? 0 : CPTR_TFP);
-
-    if (cpu->arch.cptr == cptr)
+    if (likely(cpu->arch.fp_allowed == allow))
         return;
-    cpu->arch.cptr = cptr;
-    sysreg_write(cptr_el2, cptr);
+    cpu->arch.fp_allowed = allow;
+    sysreg_write(cptr_el2, CPTR_BASE | (allow ? 0 : CPTR_TFP));
 }
 
 /* The registers' content goes to its owner's memory; nobody owns them then. */
@@ -77,6 +110,7 @@ static void fp_put_back(struct cpu *cpu)
     isb();
     fp_save(&cpu->arch.fp->arch.fp);
     cpu->arch.fp = NULL;
+    fp_allow(cpu, false); /* the values are still there */
 }
 
 bool context_fp_used(struct cpu *cpu, struct vcpu *vcpu)
@@ -93,7 +127,7 @@ bool context_fp_used(struct cpu *cpu, struct vcpu *vcpu)
 
 /* Controls: the machine's <-> neutral. */
 
-static void controls_save(struct cpu *cpu)
+static inline void controls_save(struct cpu *cpu)
 {
     struct arch_el1 *el1 = &cpu->arch.loaded->arch.el1;
 
@@ -127,13 +161,11 @@ static void controls_load(struct cpu *cpu, struct vcpu *vcpu)
 /* Stage 2: walks are off. */
 static void space_set(struct cpu *cpu, struct vcpu *vcpu, uint64_t hcr)
 {
-    uint64_t vttbr = space_activate(&vcpu->domain->space, cpu->index, vcpu->index);
-
     if (cpu->arch.hcr & HCR_TGE) {
         sysreg_write(hcr_el2, HCR_MACHINE);
         isb();
     }
-    sysreg_write(vttbr_el2, vttbr);
+    sysreg_write(vttbr_el2, vcpu->domain->space.ttbr);
     isb();
     sysreg_write(hcr_el2, hcr);
     cpu->arch.hcr = hcr;
@@ -141,23 +173,23 @@ static void space_set(struct cpu *cpu, struct vcpu *vcpu, uint64_t hcr)
 
 /* EL1 state. */
 
-/* The virtual timer's line is looked at again as long as it was high, by its physical interrupt, which
- * is held for that long, or by the software timer of a vCPU that was not loaded (L6). */
+/* The virtual timer's line (L6). As long as it is high its physical interrupt is held, or a vCPU that
+ * was not loaded had it from its software timer: then it is looked at again at each entry, and when the
+ * guest ends the interrupt. */
+static bool timer_was_high(const struct vcpu *vcpu) NO_LOCK_ANALYSIS
+{
+    return vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1;
+}
+
 static void timer_fold(struct vcpu *vcpu)
 {
     uint64_t ctl = sysreg_read(cntv_ctl_el0);
 
     if ((ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS))
         return;
+    vgic_fold(vcpu);
     vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
-    if (vcpu->arch.timer_active)
-        gic_deactivate(KEEL_TIMER_VIRTUAL);
-    vcpu->arch.timer_active = false;
-}
-
-static bool timer_line(const struct vcpu *vcpu) NO_LOCK_ANALYSIS
-{
-    return vcpu->arch.timer_active || (vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1);
+    vgic_let_go(vcpu, KEEL_TIMER_VIRTUAL);
 }
 
 #define EL1_REGISTERS(DO)                                                                          \
@@ -191,11 +223,7 @@ void arch_unload(struct cpu *cpu)
     el1->cntv_ctl = sysreg_read(cntv_ctl_el0);
     el1->cntv_cval = sysreg_read(cntv_cval_el0);
     sysreg_write(cntv_ctl_el0, 0);
-    if (vcpu->arch.timer_active) {
-        isb();
-        gic_deactivate(KEEL_TIMER_VIRTUAL);
-        vcpu->arch.timer_active = false;
-    }
+    vgic_let_go(vcpu, KEEL_TIMER_VIRTUAL);
     gic_state_save(&vcpu->arch.gic);
     if (cpu->arch.fp == vcpu)
         fp_put_back(cpu);
@@ -211,26 +239,40 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
 
     __atomic_store_n(&vcpu->loaded_on, (uint8_t)cpu->index, __ATOMIC_SEQ_CST);
     cpu->arch.loaded = vcpu;
+    space_enter(&vcpu->domain->space, cpu->index, vcpu->index);
 #define LOAD(field, name) sysreg_write(name, el1->field);
     EL1_REGISTERS(LOAD)
 #undef LOAD
+    /* What the hidden DISR_EL1 is for a machine, and nothing traps. */
+    if (ID_FIELD(sysreg_read(id_aa64pfr0_el1), ID_AA64PFR0_RAS))
+        sysreg_write(VDISR_EL2, 0);
     sysreg_write(vmpidr_el2, vcpu->arch.mpidr);
     sysreg_write(cntv_cval_el0, el1->cntv_cval);
     sysreg_write(cntv_ctl_el0, el1->cntv_ctl);
     gic_state_load(&vcpu->arch.gic);
 }
 
+/* What the domain wrote to its devices is answered before anybody else runs: an error is its own. */
+static void devices_wait(void)
+{
+    dsb(sy);
+    __asm__ volatile("msr daifclr, #4\n\tisb\n\tmsr daifset, #4" ::: "memory"); /* trap_late */
+}
+
 /* Entering. */
 
-void arch_save(struct cpu *cpu, struct vcpu *vcpu)
+inline void arch_save(struct cpu *cpu, struct vcpu *vcpu)
 {
     if (cpu->arch.context != vcpu)
         return;
+    if (unlikely(vcpu->devices))
+        devices_wait();
     vcpu->registers.sp_el0 = sysreg_read(sp_el0);
     vcpu->registers.tpidr_el0 = sysreg_read(tpidr_el0);
     if (!vcpu->user) {
         vcpu->registers.tpidrro_el0 = sysreg_read(tpidrro_el0);
-        vgic_fold(vcpu);
+        if (unlikely(vgic_is_filled(&vcpu->arch.vgic)))
+            vgic_fold(vcpu);
     } else if (unlikely(cpu->arch.fp == vcpu)) {
         fp_put_back(cpu);
     }
@@ -261,37 +303,40 @@ static void install(struct cpu *cpu, struct vcpu *vcpu)
     cpu->arch.context = vcpu;
 }
 
-/* A synchronous exception that the machine takes at EL1, as if the instruction at pc had caused it. */
+/* A synchronous exception that the machine takes at EL1, as if the instruction at pc had caused it:
+ * Arm ARM J1, AArch64.TakeException. Where a CPU does not have a field, its bit here has no effect. */
 static void inject(struct vcpu *vcpu, uint64_t esr, uint64_t far)
 {
     struct arch_registers *registers = &vcpu->registers;
     uint64_t mode = registers->pstate & 0x1f;
     uint64_t offset = mode == SPSR_EL1H ? 0x200 : mode == 0x4 ? 0 : mode & SPSR_NRW ? 0x600 : 0x400;
+    uint64_t kept = registers->pstate & (SPSR_NZCV | SPSR_DIT | SPSR_PAN);
+    uint64_t sctlr = sysreg_read(sctlr_el1);
 
     sysreg_write(elr_el1, registers->pc);
     sysreg_write(spsr_el1, registers->pstate);
     sysreg_write(esr_el1, esr);
     sysreg_write(far_el1, far);
     registers->pc = sysreg_read(vbar_el1) + offset;
-    registers->pstate = (registers->pstate & 0) | SPSR_DAIF | SPSR_EL1H;
+    registers->pstate = kept | (sctlr & SCTLR_SPAN ? 0 : SPSR_PAN) |
+                        (sctlr & SCTLR_DSSBS ? SPSR_SSBS : 0) | SPSR_TCO | SPSR_DAIF | SPSR_EL1H;
 }
 
 static void inject_pending(struct vcpu *vcpu)
 {
     bool el1 = (vcpu->registers.pstate & 0xf) != 0;
 
-    if (vcpu->abort) {
-        bool fetch = vcpu->arch.fault_fetch;
+    if (vcpu->takes == VCPU_TAKES_ABORT) {
+        bool fetch = ESR_EC(vcpu->arch.fault_esr) == EC_IABORT_LOW;
         uint64_t ec = fetch ? (el1 ? EC_IABORT : EC_IABORT_LOW) : (el1 ? EC_DABORT : EC_DABORT_LOW);
 
         /* Synchronous External abort, not on a walk: DFSC 0b010000. */
-        inject(vcpu, ec << 26 | ESR_IL | 0x10 | (fetch ? 0 : vcpu->arch.fault_write << 6),
+        inject(vcpu, ec << 26 | ESR_IL | 0x10 | (fetch ? 0 : vcpu->arch.fault_esr & ISS_WNR),
                vcpu->arch.fault_far);
     } else {
         inject(vcpu, ESR_IL, 0);
     }
-    vcpu->abort = false;
-    vcpu->undefined = false;
+    vcpu->takes = VCPU_TAKES_NOTHING;
 }
 
 void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
@@ -300,10 +345,10 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
         install(cpu, vcpu);
     if (vcpu->user)
         return;
-    if (unlikely(timer_line(vcpu)))
+    if (unlikely(timer_was_high(vcpu)))
         timer_fold(vcpu);
     vgic_fill(vcpu);
-    if (unlikely(vcpu->abort || vcpu->undefined))
+    if (unlikely(vcpu->takes))
         inject_pending(vcpu);
 }
 

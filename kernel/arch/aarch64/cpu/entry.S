@@ -21,6 +21,9 @@ cpu_entry:
     ldp x1, x2, [x0]        /* page tables, stack */
     ldr x19, [x0, #24]      /* argument */
     ldr x20, [x0, #32]      /* index */
+    mov x3, #HCR_EL2_VALUE
+    msr hcr_el2, x3
+    isb
     ldr x3, =KEEL_EL2_MAIR
     msr mair_el2, x3
     mrs x4, id_aa64mmfr0_el1
@@ -92,6 +95,46 @@ cpu_entry:
     b trap_kernel
 .endm
 
+/* What the kernel lets in (cpu_window, devices_wait): on its stack, once, as the handler runs masked. */
+.macro window handler
+    .balign 128
+    b window_\handler
+.endm
+
+.macro window_entry handler
+window_\handler:
+    stp x0, x1, [sp, #-192]!
+    stp x2, x3, [sp, #16]
+    stp x4, x5, [sp, #32]
+    stp x6, x7, [sp, #48]
+    stp x8, x9, [sp, #64]
+    stp x10, x11, [sp, #80]
+    stp x12, x13, [sp, #96]
+    stp x14, x15, [sp, #112]
+    stp x16, x17, [sp, #128]
+    stp x18, x30, [sp, #144]
+    mrs x0, elr_el2
+    mrs x1, spsr_el2
+    stp x0, x1, [sp, #160]
+    bl \handler
+    ldp x0, x1, [sp, #160]
+    msr elr_el2, x0
+    msr spsr_el2, x1
+    ldp x2, x3, [sp, #16]
+    ldp x4, x5, [sp, #32]
+    ldp x6, x7, [sp, #48]
+    ldp x8, x9, [sp, #64]
+    ldp x10, x11, [sp, #80]
+    ldp x12, x13, [sp, #96]
+    ldp x14, x15, [sp, #112]
+    ldp x16, x17, [sp, #128]
+    ldp x18, x30, [sp, #144]
+    ldp x0, x1, [sp], #192
+    eret
+    dsb nsh
+    isb
+.endm
+
     .balign 2048
 vectors:
     same
@@ -99,9 +142,9 @@ vectors:
     same
     same
     same
+    window trap_window
     same
-    same
-    same
+    window trap_late
     lower trap_sync
     lower trap_irq
     lower trap_irq
@@ -111,9 +154,29 @@ vectors:
     lower trap_irq
     lower trap_serror
 
+    window_entry trap_window
+    window_entry trap_late
+
+    /* Out of the kernel; nothing is on its stack. What runs on with nothing else to do needs no more
+     * than its registers, if it is a service. */
     .global leave
 leave:
-    bl cpu_leave
+    mov x19, sp
+    and x19, x19, #~(CPU_AREA_ASM - 1)
+    add x19, x19, #(CPU_AREA_ASM - CPU_BYTES_ASM)
+1:  ldr x20, [x19, #CPU_CURRENT]
+    ldr w2, [x19, #CPU_ATTENTION]
+    cbnz w2, 4f
+    cbz x20, 4f
+    ldr x2, [x19, #CPU_CONTEXT]
+    cmp x20, x2
+    b.ne 2f
+    ldrb w2, [x20, #VCPU_USER]
+    cbnz w2, 3f
+2:  mov x0, x19
+    mov x1, x20
+    bl arch_enter
+3:  mov x0, x20
     ldp x2, x3, [x0, #248]
     msr elr_el2, x2
     msr spsr_el2, x3
@@ -138,6 +201,9 @@ leave:
     /* No speculation past the return. */
     dsb nsh
     isb
+4:  mov x0, x19
+    bl cpu_attend
+    b 1b
 
 /* FP/SIMD state: x0 = struct arch_fp. */
     .arch_extension fp

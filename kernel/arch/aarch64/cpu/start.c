@@ -7,6 +7,7 @@
 #include "cpu/cpu.h"
 #include "cpu/domain.h"
 #include "cpu/psci.h"
+#include "cpu/sysreg.h"
 #include "cpu/trap.h"
 #include "cpu/vcpu.h"
 #include "main.h"
@@ -16,7 +17,11 @@ _Static_assert(offsetof(struct vcpu, registers.x) == 0, "entry.S");
 _Static_assert(offsetof(struct vcpu, registers.pc) == 248, "entry.S");
 _Static_assert(offsetof(struct vcpu, registers.pstate) == 256, "entry.S");
 _Static_assert(offsetof(struct arch_fp, fpcr) == 512, "entry.S");
-_Static_assert(CPU_BYTES_ASM == CPU_BYTES, "entry.S");
+_Static_assert(CPU_BYTES_ASM == CPU_BYTES && CPU_AREA_ASM == KEEL_CPU_AREA, "entry.S");
+_Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "entry.S");
+_Static_assert(offsetof(struct cpu, attention) == CPU_ATTENTION, "entry.S");
+_Static_assert(offsetof(struct cpu, arch.context) == CPU_CONTEXT, "entry.S");
+_Static_assert(offsetof(struct vcpu, user) == VCPU_USER, "entry.S");
 
 uint32_t interrupt_timer;
 uint32_t interrupt_maintenance;
@@ -56,13 +61,18 @@ void arch_domain_init(struct domain *domain, uint32_t spis)
 
 /* Starting and ending. */
 
-void arch_init(const struct keel_boot *boot)
+void arch_init_voice(const struct keel_boot *boot)
 {
     console_init(boot);
     psci_init(boot->psci_conduit);
+}
+
+void arch_init(const struct keel_boot *boot)
+{
     interrupt_timer = boot->irq_timer_hyp;
     interrupt_maintenance = boot->irq_maintenance;
     CHECK(boot->irq_timer_virtual == KEEL_TIMER_VIRTUAL);
+    sysreg_init();
     gic_init(boot);
 }
 

@@ -7,6 +7,9 @@
 
 struct vcpu;
 
+/* Once, on the boot CPU: the others have what it has. */
+void sysreg_init(void);
+
 /* Answers a trapped MRS or MSR. False: undefined for the machine. */
 must_check bool sysreg_access(struct vcpu *vcpu, uint64_t esr);
 

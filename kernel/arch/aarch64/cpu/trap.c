@@ -12,6 +12,8 @@
 #include "cpu/vcpu.h"
 #include "interrupt/irq.h"
 
+#include "calls_generated.h"
+
 /* ISS of a data abort */
 #define ISS_ISV (1u << 24)
 #define ISS_SAS(iss) ((iss) >> 22 & 3)
@@ -21,7 +23,6 @@
 #define ISS_FNV (1u << 10)
 #define ISS_CM (1u << 8)
 #define ISS_S1PTW (1u << 7)
-#define ISS_WNR (1u << 6)
 #define ISS_DFSC(iss) ((iss)&0x3f)
 #define DFSC_TRANSLATION 0x04u /* 0b0001LL */
 
@@ -41,10 +42,11 @@ static void user_fault(struct vcpu *vcpu, uint64_t esr)
 
 static void user_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
 {
-    switch (ESR_EC(esr)) {
-    case EC_SVC64:
+    if (likely(ESR_EC(esr) == EC_SVC64)) {
         call_handle(vcpu);
         return;
+    }
+    switch (ESR_EC(esr)) {
     case EC_FP:
         if (context_fp_used(cpu, vcpu))
             return;
@@ -62,8 +64,6 @@ static void user_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
 /* WFI: sleeps until a virtual interrupt is there for it. */
 static void machine_wfx(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
 {
-    uint8_t waiting = VCPU_WAITING;
-
     skip(vcpu);
     if (esr & 1) { /* WFE is not trapped; if it is, it is a hint */
         dispatch_yield(cpu);
@@ -71,9 +71,7 @@ static void machine_wfx(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
     }
     vcpu_leave(cpu, vcpu, VCPU_WAITING);
     /* One was there, or came before the state was seen by whoever raised it (L3). */
-    if (vgic_pending(vcpu) &&
-        __atomic_compare_exchange_n(&vcpu->state, &waiting, VCPU_RUNNING, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_RELAXED))
+    if (vgic_pending(vcpu) && vcpu_change(vcpu, VCPU_WAITING, VCPU_RUNNING))
         cpu->current = vcpu;
 }
 
@@ -85,7 +83,7 @@ static void machine_call(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr, uint1
     if (!route->lo) {
         if (kind == KEEL_EXIT_HVC)
             vcpu->registers.pc -= 4;
-        vcpu->undefined = true;
+        vcpu->takes = VCPU_TAKES_UNDEFINED;
         return;
     }
     if (kind == KEEL_EXIT_SMC)
@@ -101,12 +99,16 @@ static void machine_call(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr, uint1
     exit_raise(cpu, vcpu, route);
 }
 
-static void machine_abort(struct vcpu *vcpu, bool fetch, bool write)
+/* Who serves the IPA, or NULL: mostly who served the last one. */
+static const struct route *route_of(struct vcpu *vcpu, uint64_t ipa)
 {
-    vcpu->arch.fault_far = sysreg_read(far_el2);
-    vcpu->arch.fault_fetch = fetch;
-    vcpu->arch.fault_write = write;
-    vcpu->abort = true;
+    const struct route *route = vcpu->arch.recent;
+
+    if (likely(route && ipa - route->lo <= route->hi - route->lo))
+        return route;
+    route = authority_route(vcpu->domain, ipa);
+    vcpu->arch.recent = route;
+    return route;
 }
 
 /* An access outside the machine's memory: a service's, or nobody's. */
@@ -119,15 +121,16 @@ static void machine_data_abort(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
     struct keel_exit *message = &vcpu->exit.message;
     const struct route *route = NULL;
 
+    vcpu->arch.fault_far = far;
+    vcpu->arch.fault_esr = esr;
     /* HPFAR_EL2 has the IPA only after translation faults; nothing is served within mapped memory. */
-    if (cause == DFSC_TRANSLATION && !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV)))
-        route = authority_route(vcpu->domain, ipa);
-    machine_abort(vcpu, false, iss & ISS_WNR);
-    vcpu->abort = false;
+    if (likely(cause == DFSC_TRANSLATION && !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV))))
+        route = route_of(vcpu, ipa);
     if (unlikely(!route)) {
         /* Its own memory, in the middle of a change of tables: once more. */
-        vcpu->abort = cause != DFSC_TRANSLATION ||
-                      !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR);
+        if (cause != DFSC_TRANSLATION ||
+            !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
+            vcpu->takes = VCPU_TAKES_ABORT;
         return;
     }
     message->args[0] = ipa;
@@ -178,23 +181,40 @@ void arch_complete(struct vcpu *vcpu, uint64_t value)
 
 void arch_retry(struct vcpu *vcpu)
 {
-    if (vcpu->exit.message.kind == KEEL_EXIT_HVC || vcpu->exit.message.kind == KEEL_EXIT_SMC)
+    if (exit_is_call(vcpu))
         vcpu->registers.pc -= 4;
+}
+
+static void machine_argo(struct vcpu *vcpu)
+{
+    uint64_t *x = vcpu->registers.x;
+    int64_t result = argo_call(vcpu, x[0], x[1], x[2], x[3], x[4]);
+
+    if (unlikely(result == -KEEL_EACCES))
+        domain_refused(vcpu->domain, CALL_ARGO, x);
+    if (result == ARGO_AGAIN)
+        arch_call_again(vcpu);
+    else
+        x[0] = (uint64_t)result;
 }
 
 static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
 {
+    if (likely(ESR_EC(esr) == EC_DABORT_LOW)) {
+        machine_data_abort(cpu, vcpu, esr);
+        return;
+    }
     switch (ESR_EC(esr)) {
     case EC_WFX:
         machine_wfx(cpu, vcpu, esr);
         break;
     case EC_FP:
         if (!context_fp_used(cpu, vcpu))
-            vcpu->undefined = true;
+            vcpu->takes = VCPU_TAKES_UNDEFINED;
         break;
     case EC_HVC64:
         if ((esr & 0xffff) == KEEL_ARGO_HVC && vcpu->registers.x[16] == KEEL_ARGO_HYPERCALL)
-            vcpu->registers.x[0] = (uint64_t)-KEEL_EOPNOTSUPP;
+            machine_argo(vcpu);
         else
             machine_call(cpu, vcpu, esr, KEEL_EXIT_HVC);
         break;
@@ -205,21 +225,20 @@ static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
         if (sysreg_access(vcpu, esr))
             skip(vcpu);
         else
-            vcpu->undefined = true;
-        break;
-    case EC_DABORT_LOW:
-        machine_data_abort(cpu, vcpu, esr);
+            vcpu->takes = VCPU_TAKES_UNDEFINED;
         break;
     case EC_IABORT_LOW: {
         uint64_t ipa = (sysreg_read(hpfar_el2) & ~0xful) << 8;
 
+        vcpu->arch.fault_far = sysreg_read(far_el2);
+        vcpu->arch.fault_esr = esr;
         if ((esr & ISS_S1PTW) || (ISS_DFSC(esr) & 0x3c) != DFSC_TRANSLATION ||
             !space_has(&vcpu->domain->space, IPA(ipa), false))
-            machine_abort(vcpu, true, false);
+            vcpu->takes = VCPU_TAKES_ABORT;
         break;
     }
     default:
-        vcpu->undefined = true;
+        vcpu->takes = VCPU_TAKES_UNDEFINED;
         break;
     }
 }
@@ -238,17 +257,6 @@ void trap_sync(struct vcpu *vcpu, uint64_t esr)
 
 #define TAKES_MAX 8 /* in one go: the rest comes after the next return */
 
-static void take_timer(struct cpu *cpu)
-{
-    uint64_t now;
-
-    timers_run(cpu);
-    now = time_now();
-    if (now >= cpu->slice_end || now >= cpu->next_refill)
-        __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
-    cpu_arm(cpu);
-}
-
 static void take_virtual_timer(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->arch.loaded;
@@ -257,9 +265,7 @@ static void take_virtual_timer(struct cpu *cpu)
         gic_deactivate(KEEL_TIMER_VIRTUAL);
         return;
     }
-    /* Stays active, and so does not come again, until the line is seen low. */
-    vcpu->arch.timer_active = true;
-    vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, true);
+    vgic_hold(vcpu, KEEL_TIMER_VIRTUAL);
 }
 
 void interrupts_take(struct cpu *cpu)
@@ -275,11 +281,11 @@ void interrupts_take(struct cpu *cpu)
         } else if (intid == KEEL_TIMER_VIRTUAL) {
             take_virtual_timer(cpu);
         } else if (intid == interrupt_timer) {
-            take_timer(cpu);
+            cpu_alarm(cpu);
             gic_deactivate(intid);
         } else if (intid == interrupt_maintenance) {
-            if (cpu->current && !cpu->current->user)
-                vgic_fold(cpu->current);
+            if (cpu->arch.context && !cpu->arch.context->user)
+                vgic_fold(cpu->arch.context);
             gic_deactivate(intid);
         } else {
             irq_deliver(intid);
@@ -293,10 +299,16 @@ void trap_irq(struct vcpu *vcpu)
     interrupts_take(cpu_this());
 }
 
+/* An interrupt of the kernel, which let it in: cpu_window. */
+void trap_window(void)
+{
+    interrupts_take(cpu_this());
+}
+
 void arch_idle(struct cpu *cpu)
 {
     dsb(sy);
-    __asm__ volatile("wfi" ::: "memory");
+    __asm__ volatile("wfi" ::: "memory"); /* ends for what is masked, too */
     interrupts_take(cpu);
 }
 
@@ -308,9 +320,32 @@ void trap_serror(struct vcpu *vcpu)
     domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
 }
 
+/* The same as the domain leaves the CPU: noted, as there what it leaves for is half done. */
+void trap_late(void)
+{
+    struct cpu *cpu = cpu_this();
+    const struct vcpu *vcpu = cpu->arch.context;
+
+    cpu->late = true;
+    cpu->arch.late.domain = vcpu->domain;
+    cpu->arch.late.incarnation = vcpu->domain->incarnation;
+    cpu->arch.late.pc = vcpu->registers.pc;
+    cpu->arch.late.esr = sysreg_read(esr_el2);
+}
+
+void arch_attend(struct cpu *cpu)
+{
+    struct domain *domain = cpu->arch.late.domain;
+    const uint64_t detail[4] = {cpu->arch.late.pc, cpu->arch.late.esr};
+
+    if (domain->incarnation == cpu->arch.late.incarnation)
+        domain_stop(domain, KEEL_STOP_FAULT, detail);
+    /* What was chosen may be what was stopped. */
+    __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+}
+
 void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame)
 {
-    print("kernel: exception esr %lx pc %lx far %lx frame %lx cpu %u\n", esr, pc, far, frame,
-          cpu_this()->index);
+    print_broken("\nkernel: exception esr %lx pc %lx far %lx frame %lx", esr, pc, far, frame);
     check_failed("exception", 0, "the kernel does not fault");
 }

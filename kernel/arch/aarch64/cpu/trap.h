@@ -11,7 +11,10 @@ struct vcpu;
 void trap_sync(struct vcpu *vcpu, uint64_t esr);
 void trap_irq(struct vcpu *vcpu);
 void trap_serror(struct vcpu *vcpu);
+void trap_window(void);
+void trap_late(void);
 noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
+
 
 /* Handles the physical interrupts that are pending, a bounded number of them. */
 void interrupts_take(struct cpu *cpu);

@@ -34,6 +34,7 @@ uint32_t gic_spis(void); /* first INTID that does not exist */
 uint32_t gic_lrs(void);                         /* how many, <= VGIC_LRS_MAX */
 struct vgic_lr gic_lr_take(uint32_t n);         /* reads and empties it */
 void gic_lr_put(uint32_t n, struct vgic_lr lr); /* pending and active: not with hw */
+void gic_lr_pend(uint32_t n);                   /* makes what is in it pending, too; not with hw */
 /* Maintenance interrupts beyond those that list registers ask for. Resets the count of EOIs. */
 enum gic_watch {
     GIC_WATCH_NONE_PENDING = 1, /* no list register is pending (alone) */

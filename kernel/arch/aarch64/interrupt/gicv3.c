@@ -4,12 +4,9 @@
 #include "interrupt/gic.h"
 #include "interrupt/gicv3_registers.h"
 
-/* One more level, so that names become encodings before they become text. */
-#define gic_read(name)         sysreg_read(name)
-#define gic_write(name, value) sysreg_write(name, value)
-
-#define PRIORITY 0xa0a0a0a0u /* of every interrupt: nothing here preempts anything */
-#define POLLS    1000000u    /* of a bit that hardware clears within microseconds */
+#define PRIORITY    0xa0a0a0a0u /* of every interrupt: nothing here preempts anything */
+#define POLLS_BOOT  1000000u    /* of a bit that hardware clears within microseconds */
+#define POLLS_LATER 8u          /* later, nobody may have to wait for longer */
 
 static struct lock gic_lock; /* a leaf: read-modify-write of the distributor */
 static uint64_t gicd, gicr, gicr_end;
@@ -28,12 +25,12 @@ static volatile uint64_t *register64(uint64_t base, uint32_t offset)
     return (volatile uint64_t *)(base + offset);
 }
 
-static bool wait_clear(uint64_t base, uint32_t offset, uint32_t bit)
+static bool wait_clear(uint64_t base, uint32_t offset, uint32_t bit, uint32_t polls)
 {
-    for (uint32_t i = 0; i < POLLS; i++)
-        if (!(*register32(base, offset) & bit))
-            return true;
-    return false;
+    while (*register32(base, offset) & bit)
+        if (polls-- == 0)
+            return false;
+    return true;
 }
 
 void gic_init(const struct keel_boot *boot)
@@ -56,9 +53,9 @@ void gic_init(const struct keel_boot *boot)
 
     /* 12.9.4: affinity routing is switched on while no group is enabled, and never off */
     *register32(gicd, GICD_CTLR) &= GICD_CTLR_ARE;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
     *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
     for (uint32_t i = 32; i < spis_end; i += 32) {
         *register32(gicd, GICD_ICENABLER + i / 8) = ~0u;
         *register32(gicd, GICD_ICPENDR + i / 8) = ~0u;
@@ -68,7 +65,7 @@ void gic_init(const struct keel_boot *boot)
     for (uint32_t i = 32; i < spis_end; i += 4)
         *register32(gicd, GICD_IPRIORITYR + i) = PRIORITY;
     *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
 }
 
 /* The redistributor whose affinity is this CPU's. */
@@ -97,9 +94,9 @@ void gic_init_cpu(uint32_t cpu)
 
     CHECK(base);
     *register32(base, GICR_WAKER) &= ~GICR_WAKER_PROCESSOR_SLEEP;
-    CHECK(wait_clear(base, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP));
+    CHECK(wait_clear(base, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP, POLLS_BOOT));
     *register32(sgi, GICR_ICENABLER0) = ~0u;
-    CHECK(wait_clear(base, GICR_CTLR, GICR_CTLR_RWP));
+    CHECK(wait_clear(base, GICR_CTLR, GICR_CTLR_RWP, POLLS_BOOT));
     *register32(sgi, GICR_ICPENDR0) = ~0u;
     *register32(sgi, GICR_ICACTIVER0) = ~0u;
     *register32(sgi, GICR_IGROUPR0) = ~0u;
@@ -108,15 +105,15 @@ void gic_init_cpu(uint32_t cpu)
         *register32(sgi, GICR_IPRIORITYR + i) = PRIORITY;
     *register32(sgi, GICR_ISENABLER0) = private_enabled;
 
-    gic_write(ICC_SRE_EL2, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB | ICC_SRE_ENABLE);
+    sysreg_write(ICC_SRE_EL2, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB | ICC_SRE_ENABLE);
     isb();
-    gic_write(ICC_PMR_EL1, 0xff);
-    gic_write(ICC_BPR1_EL1, 0);
-    gic_write(ICC_CTLR_EL1, gic_read(ICC_CTLR_EL1) | ICC_CTLR_EOIMODE);
-    gic_write(ICC_IGRPEN1_EL1, 1);
+    sysreg_write(ICC_PMR_EL1, 0xff);
+    sysreg_write(ICC_BPR1_EL1, 0);
+    sysreg_write(ICC_CTLR_EL1, sysreg_read(ICC_CTLR_EL1) | ICC_CTLR_EOIMODE);
+    sysreg_write(ICC_IGRPEN1_EL1, 1);
     isb();
 
-    vtr = gic_read(ICH_VTR_EL2);
+    vtr = sysreg_read(ICH_VTR_EL2);
     list_registers = ICH_VTR_LISTREGS(vtr);
     if (list_registers > VGIC_LRS_MAX)
         list_registers = VGIC_LRS_MAX;
@@ -132,11 +129,11 @@ void gic_init_cpu(uint32_t cpu)
 /* 4.1.1: acknowledged, then, with EOImode 1, EOIR only drops the priority. */
 uint32_t gic_take(void)
 {
-    uint32_t intid = (uint32_t)gic_read(ICC_IAR1_EL1) & 0xffffff;
+    uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
 
     dsb(sy);
     if (intid < GIC_SPURIOUS) {
-        gic_write(ICC_EOIR1_EL1, intid);
+        sysreg_write(ICC_EOIR1_EL1, intid);
         isb();
     }
     return intid;
@@ -146,14 +143,14 @@ uint32_t gic_take(void)
 void gic_deactivate(uint32_t intid)
 {
     isb();
-    gic_write(ICC_DIR_EL1, intid);
+    sysreg_write(ICC_DIR_EL1, intid);
     isb();
 }
 
 void gic_kick(uint32_t cpu)
 {
     dsb(ishst);
-    gic_write(ICC_SGI1R_EL1, ICC_SGI1R_AFFINITY(affinity[cpu]) | ICC_SGI1R_INTID(GIC_SGI_KICK));
+    sysreg_write(ICC_SGI1R_EL1, ICC_SGI1R_AFFINITY(affinity[cpu]) | ICC_SGI1R_INTID(GIC_SGI_KICK));
     isb();
 }
 
@@ -171,6 +168,7 @@ void gic_spi_enable(uint32_t intid, bool edge, uint32_t cpu)
     *config = edge ? *config | bit : *config & ~bit;
     lock_release(&gic_lock);
     *register64(gicd, GICD_IROUTER + intid * 8) = affinity[cpu] & 0xff00ffffffull;
+    *register32(gicd, GICD_ICACTIVER + intid / 32 * 4) = 1u << intid % 32;
     dsb(ish);
     *register32(gicd, GICD_ISENABLER + intid / 32 * 4) = 1u << intid % 32;
 }
@@ -181,7 +179,9 @@ void gic_spi_disable(uint32_t intid)
     uint32_t bit = 1u << intid % 32;
 
     *register32(gicd, GICD_ICENABLER + word) = bit;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP));
+    /* If a slow distributor lets it through all the same, irq_deliver comes here again; and what it
+     * leaves active is not any more when it is enabled. */
+    (void)wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_LATER);
     *register32(gicd, GICD_ICPENDR + word) = bit;
     *register32(gicd, GICD_ICACTIVER + word) = bit;
     dsb(ish);
@@ -192,72 +192,84 @@ uint32_t gic_lrs(void)
     return list_registers;
 }
 
-#define FOR_EACH_LR(do) \
-    do                  \
-    (0) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
-_Static_assert(VGIC_LRS_MAX == 8, "as many as FOR_EACH_LR");
+/* Mostly one is used. */
+#define OF_LR(n, one)                                \
+    switch (__builtin_expect(n, 0)) {                \
+        one(0) one(1) one(2) one(3) default : break; \
+    }
+_Static_assert(VGIC_LRS_MAX == 4, "as many as OF_LR knows");
+
+static inline uint64_t lr_read(uint32_t n)
+{
+#define READ(i) \
+    case i:     \
+        return sysreg_read(ICH_LR##i##_EL2);
+    OF_LR(n, READ)
+    return 0;
+}
+
+static inline void lr_write(uint32_t n, uint64_t value)
+{
+#define WRITE(i)                              \
+    case i:                                   \
+        sysreg_write(ICH_LR##i##_EL2, value); \
+        break;
+    OF_LR(n, WRITE)
+}
+
+/* 12.4.8: bits 63:60 are active, pending, HW and group, which struct vgic_lr has in the same order.
+ */
+union lr {
+    struct vgic_lr lr;
+    struct {
+        uint16_t intid;
+        uint8_t priority, flags;
+    } part;
+};
+#define FLAGS_SHIFT 60
+#define FLAGS_MASK  15u
 
 struct vgic_lr gic_lr_take(uint32_t n)
 {
-    uint64_t value = 0;
+    uint64_t value = lr_read(n);
+    union lr lr = {.part = {.intid = (uint16_t)value,
+                            .priority = (uint8_t)(value >> 48),
+                            .flags = (uint8_t)(value >> FLAGS_SHIFT)}};
 
-    switch (n) {
-#define TAKE(i)                            \
-    case i:                                \
-        value = gic_read(ICH_LR##i##_EL2); \
-        gic_write(ICH_LR##i##_EL2, 0);     \
-        break;
-        FOR_EACH_LR(TAKE)
-    default:
-        break;
-    }
-    return (struct vgic_lr){
-        .intid = (uint16_t)value,
-        .priority = (uint8_t)(value >> 48),
-        .group1 = value & ICH_LR_GROUP,
-        .eoi = !(value & ICH_LR_HW) && value & ICH_LR_EOI,
-        .hw = value & ICH_LR_HW,
-        .pending = value & ICH_LR_PENDING,
-        .active = value & ICH_LR_ACTIVE,
-    };
+    lr_write(n, 0);
+    return lr.lr;
 }
 
-/* 12.4.8: with HW, bits 44:32 are the physical INTID; without, bit 41 asks for maintenance. */
+/* With HW, bits 44:32 are the physical INTID; without, bit 41 asks for maintenance. */
 void gic_lr_put(uint32_t n, struct vgic_lr lr)
 {
-    uint64_t value = lr.intid | ICH_LR_PRIORITY(lr.priority);
+    union lr from = {.lr = lr};
+    uint64_t value = lr.intid | ICH_LR_PRIORITY(lr.priority) |
+                     (uint64_t)(from.part.flags & FLAGS_MASK) << FLAGS_SHIFT;
 
-    value |= lr.group1 ? ICH_LR_GROUP : 0;
-    value |= lr.hw ? ICH_LR_HW | ICH_LR_PINTID(lr.intid) : 0;
-    value |= lr.eoi ? ICH_LR_EOI : 0;
-    value |= lr.pending ? ICH_LR_PENDING : 0;
-    value |= lr.active ? ICH_LR_ACTIVE : 0;
-    switch (n) {
-#define PUT(i)                             \
-    case i:                                \
-        gic_write(ICH_LR##i##_EL2, value); \
-        break;
-        FOR_EACH_LR(PUT)
-    default:
-        break;
-    }
+    lr_write(n, value | (lr.hw ? ICH_LR_PINTID(lr.intid) : lr.eoi ? ICH_LR_EOI : 0));
+}
+
+void gic_lr_pend(uint32_t n)
+{
+    lr_write(n, lr_read(n) | ICH_LR_PENDING);
 }
 
 void gic_watch(uint32_t watch)
 {
-    gic_write(ICH_HCR_EL2, ICH_HCR_EN | ICH_HCR_TDIR |
-                               (watch & GIC_WATCH_NONE_PENDING ? ICH_HCR_NPIE : 0) |
-                               (watch & GIC_WATCH_EOI ? ICH_HCR_LRENPIE : 0));
+    sysreg_write(ICH_HCR_EL2, ICH_HCR_EN | ICH_HCR_TDIR |
+                                  (watch & GIC_WATCH_NONE_PENDING ? ICH_HCR_NPIE : 0) |
+                                  (watch & GIC_WATCH_EOI ? ICH_HCR_LRENPIE : 0));
 }
 
 uint32_t gic_eois(void)
 {
-    return ICH_HCR_EOICOUNT(gic_read(ICH_HCR_EL2));
+    return ICH_HCR_EOICOUNT(sysreg_read(ICH_HCR_EL2));
 }
 
 uint32_t gic_vmcr(void)
 {
-    return (uint32_t)gic_read(ICH_VMCR_EL2);
+    return (uint32_t)sysreg_read(ICH_VMCR_EL2);
 }
 
 void gic_state_reset(struct gic_state *state)
@@ -265,45 +277,32 @@ void gic_state_reset(struct gic_state *state)
     *state = (struct gic_state){.vmcr = 0};
 }
 
+/* Active priorities: as many registers as there are. */
+#define OF_AP(one)                                  \
+    switch (active_registers) {                     \
+    case 4:                                         \
+        one(3) one(2) __attribute__((fallthrough)); \
+    case 2:                                         \
+        one(1) __attribute__((fallthrough));        \
+    default:                                        \
+        one(0)                                      \
+    }
+
 void gic_state_save(struct gic_state *state)
 {
     state->vmcr = gic_vmcr();
-    switch (active_registers) {
-    case 4:
-        state->ap0r[3] = (uint32_t)gic_read(ICH_AP0R3_EL2);
-        state->ap1r[3] = (uint32_t)gic_read(ICH_AP1R3_EL2);
-        state->ap0r[2] = (uint32_t)gic_read(ICH_AP0R2_EL2);
-        state->ap1r[2] = (uint32_t)gic_read(ICH_AP1R2_EL2);
-        __attribute__((fallthrough));
-    case 2:
-        state->ap0r[1] = (uint32_t)gic_read(ICH_AP0R1_EL2);
-        state->ap1r[1] = (uint32_t)gic_read(ICH_AP1R1_EL2);
-        __attribute__((fallthrough));
-    default:
-        state->ap0r[0] = (uint32_t)gic_read(ICH_AP0R0_EL2);
-        state->ap1r[0] = (uint32_t)gic_read(ICH_AP1R0_EL2);
-        break;
-    }
+#define SAVE(i)                                                \
+    state->ap0r[i] = (uint32_t)sysreg_read(ICH_AP0R##i##_EL2); \
+    state->ap1r[i] = (uint32_t)sysreg_read(ICH_AP1R##i##_EL2);
+    OF_AP(SAVE)
 }
 
 void gic_state_load(const struct gic_state *state)
 {
-    gic_write(ICC_SRE_EL1, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB);
-    gic_write(ICH_VMCR_EL2, state->vmcr);
-    switch (active_registers) {
-    case 4:
-        gic_write(ICH_AP0R3_EL2, state->ap0r[3]);
-        gic_write(ICH_AP1R3_EL2, state->ap1r[3]);
-        gic_write(ICH_AP0R2_EL2, state->ap0r[2]);
-        gic_write(ICH_AP1R2_EL2, state->ap1r[2]);
-        __attribute__((fallthrough));
-    case 2:
-        gic_write(ICH_AP0R1_EL2, state->ap0r[1]);
-        gic_write(ICH_AP1R1_EL2, state->ap1r[1]);
-        __attribute__((fallthrough));
-    default:
-        gic_write(ICH_AP0R0_EL2, state->ap0r[0]);
-        gic_write(ICH_AP1R0_EL2, state->ap1r[0]);
-        break;
-    }
+    sysreg_write(ICC_SRE_EL1, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB);
+    sysreg_write(ICH_VMCR_EL2, state->vmcr);
+#define LOAD(i)                                      \
+    sysreg_write(ICH_AP0R##i##_EL2, state->ap0r[i]); \
+    sysreg_write(ICH_AP1R##i##_EL2, state->ap1r[i]);
+    OF_AP(LOAD)
 }

@@ -85,10 +85,6 @@
 #define ICH_LR1_EL2               S3_4_C12_C12_1
 #define ICH_LR2_EL2               S3_4_C12_C12_2
 #define ICH_LR3_EL2               S3_4_C12_C12_3
-#define ICH_LR4_EL2               S3_4_C12_C12_4
-#define ICH_LR5_EL2               S3_4_C12_C12_5
-#define ICH_LR6_EL2               S3_4_C12_C12_6
-#define ICH_LR7_EL2               S3_4_C12_C12_7
 #define ICH_LR_PRIORITY(priority) ((uint64_t)(priority) << 48)
 #define ICH_LR_PINTID(intid)      ((uint64_t)(intid) << 32)
 #define ICH_LR_EOI                (1ull << 41)

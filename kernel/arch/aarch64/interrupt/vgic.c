@@ -8,11 +8,10 @@
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 
-#define NO_INTID   UINT32_MAX
-#define READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
-
 _Static_assert(KEEL_SPIS_MAX % 32 == 0, "SPIs fill their banks");
 _Static_assert(KEEL_IRQ_READS_MAX <= 32, "a read spans two banks at most");
+
+#define ALL_BANKS ((1u << VGIC_BANKS) - 1)
 
 /* The lowest bit's index; the word without it. */
 static uint32_t first(uint32_t word)
@@ -25,12 +24,17 @@ static uint32_t rest(uint32_t word)
     return word & (word - 1);
 }
 
+/* Of a bank's words, with others about: as one access each. (The atomic ones of the compiler take
+ * an instruction more.) */
+#define READ(word)         (*(const volatile uint32_t *)&(word))
+#define WRITE(word, value) (*(volatile uint32_t *)&(word) = (value))
+
 /* Sets bits of a word that others read without the lock. Returns those that were different. */
 static uint32_t assign(uint32_t *word, uint32_t mask, bool on)
 {
     uint32_t old = *word;
 
-    __atomic_store_n(word, on ? old | mask : old & ~mask, __ATOMIC_RELAXED);
+    WRITE(*word, on ? old | mask : old & ~mask);
     return (on ? ~old : old) & mask;
 }
 
@@ -118,25 +122,48 @@ static uint32_t best(const struct vgic_bank *bank, uint32_t n, uint32_t set) NO_
     return priority << 16 | (n * 32 + first(set));
 }
 
-/* Takes the best one out of a set of interrupts: a word for each of the banks, none of them 0. */
-static uint32_t pick(struct vcpu *vcpu, uint32_t *set, uint32_t *banks)
+static uint32_t priority(const struct vgic_bank *bank, uint32_t i) REQUIRES(bank->lock)
+{
+    uint32_t value = 0;
+
+#pragma GCC unroll 8
+    for (uint32_t plane = 0; plane < VGIC_PRIORITY_BITS; plane++)
+        value |= (bank->priority[plane] >> i & 1) << (7 - plane);
+    return value;
+}
+
+/* Interrupts of a vCPU: a word for each of the banks. The best of them, or NO_CHOICE. */
+struct set {
+    uint32_t bank[VGIC_BANKS];
+};
+
+static uint32_t best_of(struct vcpu *vcpu, const struct set *set)
 {
     uint32_t choice = NO_CHOICE;
-    uint32_t n;
 
-    for (uint32_t b = *banks; b; b = rest(b)) {
-        uint32_t other;
+    for (uint32_t n = 0; n < VGIC_BANKS; n++) {
+        uint32_t other = set->bank[n] ? best(own_bank(vcpu, n), n, set->bank[n]) : NO_CHOICE;
 
-        n = first(b);
-        other = best(own_bank(vcpu, n), n, set[n]);
-        if (other < choice)
-            choice = other;
+        choice = other < choice ? other : choice;
     }
-    n = CHOICE_INTID(choice) / 32;
-    set[n] = set[n] & ~(1u << CHOICE_INTID(choice) % 32);
-    if (!set[n])
-        *banks &= ~(1u << n);
     return choice;
+}
+
+static void take_out(struct set *set, uint32_t intid)
+{
+    set->bank[intid / 32] &= ~(1u << intid % 32);
+}
+
+/* What the vCPU could have in list registers and has not. */
+static void look(struct vcpu *vcpu, uint32_t control, struct set *active,
+                 struct set *wanted) NO_LOCK_ANALYSIS
+{
+    for (uint32_t n = 0; n < VGIC_BANKS; n++) {
+        const struct vgic_bank *bank = own_bank(vcpu, n);
+
+        active->bank[n] = READ(bank->active) & ~READ(bank->loaded) & READ(bank->owned[vcpu->index]);
+        wanted->bank[n] = candidates(bank, vcpu->index, control);
+    }
 }
 
 /* The physical interrupts of these: they may come again. */
@@ -168,10 +195,8 @@ static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n,
 
     switch (field) {
     case KEEL_IRQ_ENABLED:
-        changed = assign(&bank->enabled, mask, value);
-        break;
     case KEEL_IRQ_GROUP:
-        changed = assign(&bank->group1, mask, value);
+        changed = assign(field == KEEL_IRQ_GROUP ? &bank->group1 : &bank->enabled, mask, value);
         break;
     case KEEL_IRQ_TRIGGER: /* private ones are what they are */
         changed = assign(&bank->edge, n ? mask : 0, value);
@@ -278,16 +303,12 @@ static void describe(const struct domain *domain, const struct vgic_bank *bank, 
 {
     for (uint32_t left = mask; left; left = rest(left)) {
         uint32_t bit = first(left);
-        uint32_t priority = 0;
 
-#pragma GCC unroll 8
-        for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
-            priority |= (bank->priority[i] >> bit & 1) << (7 - i);
         states[bit] = (struct keel_irq_state){
             .enabled = bank->enabled >> bit & 1,
             .pending = (pending(bank) | bank->lent) >> bit & 1,
             .active = bank->active >> bit & 1,
-            .priority = (uint8_t)priority,
+            .priority = (uint8_t)priority(bank, bit),
             .group = bank->group1 >> bit & 1,
             .trigger = bank->edge >> bit & 1,
             .line = bank->line >> bit & 1,
@@ -344,7 +365,7 @@ int64_t vgic_control(struct domain *domain, uint32_t control)
         struct vcpu *vcpu = domain->vcpu[i];
         uint8_t filled = __atomic_load_n(&vcpu->arch.vgic.control, __ATOMIC_SEQ_CST);
 
-        __atomic_fetch_or(&vcpu->arch.vgic.dirty, (1u << VGIC_BANKS) - 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&vcpu->arch.vgic.dirty, ALL_BANKS, __ATOMIC_SEQ_CST);
         vcpu_kick(vcpu);
         waits = waits || (filled != VGIC_CONTROL_NONE && filled != control);
     }
@@ -361,7 +382,8 @@ static void raise(struct domain *domain, struct vgic_bank *bank, uint32_t intid,
     lock_take(&bank->lock);
     change = level ? bank->hw & bit : 0;
     change |= assign(&bank->line, bit & ~bank->hw, level);
-    assign(&bank->latch, level ? change & (bank->edge | bank->hw) : 0, true);
+    if (level)
+        WRITE(bank->latch, bank->latch | (change & (bank->edge | bank->hw)));
     change &= level ? bank->enabled : bank->loaded & ~bank->edge;
     kicks = mark_all(domain, bank, intid / 32, change);
     lock_release(&bank->lock);
@@ -379,6 +401,29 @@ void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level)
     raise(vcpu->domain, &vcpu->arch.vgic.private, intid, level);
 }
 
+void vgic_hold(struct vcpu *vcpu, uint32_t intid)
+{
+    struct vgic_bank *bank = &vcpu->arch.vgic.private;
+
+    /* It comes again: the guest has ended the last one, and the list register says so. */
+    if (READ(bank->loaded) >> intid & 1)
+        vgic_fold(vcpu);
+    vcpu->arch.vgic.held |= 1u << intid;
+    lock_take(&bank->lock);
+    WRITE(bank->line, bank->line | 1u << intid);
+    lock_release(&bank->lock);
+    mark(vcpu, 0);
+    vcpu_kick(vcpu);
+}
+
+void vgic_let_go(struct vcpu *vcpu, uint32_t intid)
+{
+    if (!(vcpu->arch.vgic.held >> intid & 1))
+        return;
+    vcpu->arch.vgic.held &= ~(1u << intid);
+    gic_deactivate(intid);
+}
+
 /* An SGI to oneself that is in a list register already, handled or not, becomes pending there. Only
  * if nothing else has changed: then what is in the list registers is what should be. */
 static bool send_loaded(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t intid)
@@ -386,14 +431,11 @@ static bool send_loaded(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t inti
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t bit = 1u << intid;
-    struct vgic_lr lr;
 
     if (!(bank->loaded & ~bank->latch & allowed(bank, vgic->control) & bit) || vgic->watch ||
         __atomic_load_n(&vgic->dirty, __ATOMIC_RELAXED))
         return false;
-    lr = gic_lr_take(vgic->slot[intid]);
-    lr.pending = true;
-    gic_lr_put(vgic->slot[intid], lr);
+    gic_lr_pend(vgic->slot[intid]);
     assign(&bank->lent, bit, true);
     return true;
 }
@@ -449,65 +491,52 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
     deactivate(vcpu, intid);
 }
 
-/* One list register comes back. Returns whether the interrupt still wants something. */
-static bool fold(struct vcpu *vcpu, struct vgic_lr lr)
+/* A list register comes back. Returns the bank's bit, if the interrupt still wants something. */
+static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
 {
+    struct vgic_lr lr = gic_lr_take(slot);
     uint32_t n = lr.intid / 32;
     uint32_t bit = 1u << lr.intid % 32;
     struct vgic_bank *bank = own_bank(vcpu, n);
     bool ended = lr.hw && !lr.pending && !lr.active; /* hardware has deactivated the physical one */
+    uint32_t left, moved;
     uint32_t kicks = 0;
-    uint32_t left;
 
     lock_take(&bank->lock);
+    if (ended && n == 0) { /* held; comes again if the line is high */
+        vcpu->arch.vgic.held &= ~bit;
+        WRITE(bank->line, bank->line & ~bit);
+    }
+    /* What somebody asked of it meanwhile goes before what the list register says. */
+    if (unlikely((bank->changed | bank->watched) & bit)) {
+        if (bank->unlatch & bit)
+            lr.pending = ended = false; /* what it cleared may have come after that */
+        if (bank->keep_active & bit)
+            lr.active = bank->active & bit;
+        bank->fresh |= bank->watched & bit;
+        bank->unlatch &= ~bit;
+        bank->keep_active &= ~bit;
+        bank->changed &= ~bit;
+        bank->watched &= ~bit;
+    }
     /* The latch is used up only if the guest has acknowledged; what came since is in `latch`. */
     if (lr.pending)
-        assign(&bank->latch, bank->lent & bit & ~bank->unlatch, true);
-    if (!(bank->keep_active & bit))
-        assign(&bank->active, bit, lr.active);
-    if (!(bank->active & bit))
-        assign(&bank->owned[vcpu->index], bit, false);
-    assign(&bank->loaded, bit, false);
-    assign(&bank->lent, bit, false);
-    if (unlikely((bank->changed | bank->watched) & bit)) {
-        ended = ended && !(bank->unlatch & bit); /* what it cleared may have come after that */
-        assign(&bank->fresh, bank->watched & bit, true);
-        assign(&bank->unlatch, bit, false);
-        assign(&bank->keep_active, bit, false);
-        assign(&bank->changed, bit, false);
-        assign(&bank->watched, bit, false);
-    }
+        WRITE(bank->latch, bank->latch | (bank->lent & bit));
+    WRITE(bank->active, (bank->active & ~bit) | (lr.active ? bit : 0));
+    if (!lr.active)
+        WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] & ~bit);
+    WRITE(bank->loaded, bank->loaded & ~bit);
+    bank->lent &= ~bit;
     left = (pending(bank) | bank->active) & bit;
     if (bank->hw & bit && !ended)
         release(n, bit & ~(bank->active | bank->latch));
-    if (left & ~(bank->active | bank->target[vcpu->index])) /* retargeted meanwhile */
-        kicks = mark_all(vcpu->domain, bank, n, bit);
+    moved = left & ~(bank->active | bank->target[vcpu->index]);
+    if (unlikely(moved))
+        kicks = mark_all(vcpu->domain, bank, n, moved);
     lock_release(&bank->lock);
-    kick_all(vcpu->domain, kicks);
-    return left;
-}
-
-/* What the vCPU could have in list registers and has not: words and a mask of those that are not 0.
- */
-struct choices {
-    uint32_t active[VGIC_BANKS], wanted[VGIC_BANKS];
-    uint32_t actives, wants;
-};
-
-static void choices(struct vcpu *vcpu, uint32_t control, struct choices *choices) NO_LOCK_ANALYSIS
-{
-    choices->actives = choices->wants = 0;
-    for (uint32_t b = vcpu->arch.vgic.banks; b; b = rest(b)) {
-        uint32_t n = first(b);
-        const struct vgic_bank *bank = own_bank(vcpu, n);
-        uint32_t active = READ(bank->active) & ~READ(bank->loaded) & READ(bank->owned[vcpu->index]);
-        uint32_t wanted = candidates(bank, vcpu->index, control);
-
-        choices->active[n] = active;
-        choices->wanted[n] = wanted;
-        choices->actives |= (active ? 1u : 0) << n;
-        choices->wants |= (wanted ? 1u : 0) << n;
-    }
+    if (unlikely(kicks))
+        kick_all(vcpu->domain, kicks);
+    return left ? 1u << n : 0;
 }
 
 void vgic_fold(struct vcpu *vcpu)
@@ -515,115 +544,139 @@ void vgic_fold(struct vcpu *vcpu)
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t left = 0;
 
-    if (!(vgic->used | vgic->watch))
+    if (!vgic_is_filled(vgic))
         return;
-    if (vgic->watch) {
-        struct choices spilled;
+    if (unlikely(vgic->watch)) {
+        uint32_t ends = vgic->watch & GIC_WATCH_EOI ? gic_eois() : 0;
+        struct set spilled, none;
+        uint32_t next;
 
         /* EOIs of active ones that had no list register come in the order of priority (4.8.3; with
          * EOImode 1 they end nothing, and DIR is trapped). */
-        choices(vcpu, 0, &spilled);
-        for (uint32_t n = vgic->watch & GIC_WATCH_EOI ? gic_eois() : 0; n && spilled.actives; n--)
-            deactivate(vcpu, CHOICE_INTID(pick(vcpu, spilled.active, &spilled.actives)));
+        look(vcpu, 0, &spilled, &none);
+        for (; ends && (next = best_of(vcpu, &spilled)) != NO_CHOICE; ends--) {
+            deactivate(vcpu, CHOICE_INTID(next));
+            take_out(&spilled, CHOICE_INTID(next));
+        }
         gic_watch(0);
         vgic->watch = 0;
-        left = vgic->banks;
+        left = ALL_BANKS;
     }
-    for (uint32_t used = vgic->used; used; used = rest(used)) {
-        struct vgic_lr lr = gic_lr_take(first(used));
-
-        if (fold(vcpu, lr))
-            left |= 1u << lr.intid / 32;
-    }
+    for (uint32_t used = vgic->used; used; used = rest(used))
+        left |= fold(vcpu, first(used));
     vgic->used = 0;
     __atomic_store_n(&vgic->control, VGIC_CONTROL_NONE, __ATOMIC_RELEASE);
     if (left)
         __atomic_fetch_or(&vgic->dirty, left, __ATOMIC_RELAXED);
 }
 
-/* Puts an interrupt into a list register, unless somebody changed it since it was chosen; then this
- * vCPU was marked again. An edge that is pending again while it is active can wait in the same list
- * register, if no others wait to come first. */
-static void load(struct vcpu *vcpu, uint32_t choice, uint32_t control, bool others)
+/*
+ * Puts those of bank n, and of `mask`, that the vCPU can have into list registers, as far as there
+ * are free ones: false if that was not far enough. An edge that is pending again while it is active
+ * can wait in the same list register, if no others wait to come first.
+ */
+static bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t control, bool others)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
-    uint32_t intid = CHOICE_INTID(choice);
-    uint32_t bit = 1u << intid % 32;
-    struct vgic_bank *bank = own_bank(vcpu, intid / 32);
-    struct vgic_lr lr = {.intid = (uint16_t)intid, .priority = (uint8_t)CHOICE_PRIORITY(choice)};
-    uint32_t slot = first(~(uint32_t)vgic->used);
-    uint32_t ready, mine, waits;
+    struct vgic_bank *bank = own_bank(vcpu, n);
+    uint32_t free = ((1u << gic_lrs()) - 1) & ~(uint32_t)vgic->used;
+    uint32_t ready, mine, active, left;
+    uint32_t set = 0, lend = 0;
 
     lock_take(&bank->lock);
-    ready = deliverable(bank, control) & bit;
+    ready = deliverable(bank, control);
     mine = ready & bank->target[vcpu->index];
-    if (bank->active & bit) {
-        lr.active = bank->owned[vcpu->index] & ~bank->loaded & bit;
-        lr.pending = lr.active && !others && (mine & bank->edge & ~bank->hw);
-    } else {
-        lr.pending = mine & ~bank->loaded;
-    }
-    if (lr.active || lr.pending) {
-        /* What must be looked at again at its end: a level (L1), a pending one left behind. */
-        waits = lr.pending ? 0 : ready;
-        lr.hw = bank->hw & bit & ~waits;
-        lr.eoi = !lr.hw && (waits || !(bank->edge & bit));
-        lr.group1 = bank->group1 & bit;
-        if (lr.pending) {
-            assign(&bank->lent, bank->latch & bit, true);
-            assign(&bank->latch, bit, false);
-        }
-        assign(&bank->loaded, bit, true);
-        assign(&bank->owned[vcpu->index], bit, true);
-    }
-    lock_release(&bank->lock);
-    if (lr.active || lr.pending) {
+    active = bank->active & bank->owned[vcpu->index];
+    left = (active | (mine & ~bank->active)) & ~bank->loaded & mask;
+    for (; left && free; left = rest(left), free = rest(free)) {
+        uint32_t bit = left & -left;
+        uint32_t slot = first(free);
+        uint32_t pends = active & bit ? (others ? 0 : mine & bank->edge & ~bank->hw) : ~0u;
+        /* What must be looked at again at its end: a level (L1), a pending one left behind. Of one
+         * that is held the physical interrupt does that. */
+        uint32_t waits = pends & bit ? 0 : ready & bit;
+        uint32_t hw = ((bank->hw & ~waits) | (n ? 0 : vgic->held)) & bit;
+        struct vgic_lr lr = {
+            .intid = (uint16_t)(n * 32 + first(left)),
+            .priority = (uint8_t)priority(bank, first(left)),
+            .group1 = bank->group1 & bit,
+            .hw = hw,
+            .pending = pends & bit,
+            .active = active & bit,
+            .eoi = !hw && (waits || !(bank->edge & bit)),
+        };
+
+        lend |= pends & bit;
+        set |= bit;
         vgic->used |= (uint8_t)(1u << slot);
-        if (intid < VGIC_SGIS)
-            vgic->slot[intid] = (uint8_t)slot;
+        if (lr.intid < VGIC_SGIS)
+            vgic->slot[lr.intid] = (uint8_t)slot;
         gic_lr_put(slot, lr);
     }
+    if (set) {
+        WRITE(bank->lent, bank->lent | (bank->latch & lend));
+        WRITE(bank->latch, bank->latch & ~lend);
+        WRITE(bank->loaded, bank->loaded | set);
+        WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] | set);
+    }
+    lock_release(&bank->lock);
+    return !left;
 }
 
 /*
- * Active interrupts first, but the best pending one always finds a place: so whenever some wait
- * outside (NPIE), one inside is pending, and the maintenance interrupt that asks for more comes
- * only after the guest has taken one. Active ones that find none are ended by count.
+ * More than list registers. Active interrupts first, but the best pending one always finds a place:
+ * so whenever some wait outside (NPIE), one inside is pending, and the maintenance interrupt that
+ * asks for more comes only after the guest has taken one. Active ones that find none are ended by
+ * count. One that was changed since it was chosen is not loaded; then this vCPU was marked again.
  */
-static void fill(struct vcpu *vcpu, uint32_t control)
+static void fill_by_priority(struct vcpu *vcpu, uint32_t control)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
-    uint32_t free = gic_lrs();
-    struct choices choice;
+    struct set active, wanted;
     bool others;
 
-    choices(vcpu, control, &choice);
-    vgic->banks = choice.actives | choice.wants;
-    others = choice.wants;
-    for (; free > others && choice.actives; free--)
-        load(vcpu, pick(vcpu, choice.active, &choice.actives), control, others);
-    for (; free && choice.wants; free--)
-        load(vcpu, pick(vcpu, choice.wanted, &choice.wants), control, others);
-    if (unlikely(choice.wants | choice.actives)) {
-        vgic->watch = (uint8_t)((choice.wants ? GIC_WATCH_NONE_PENDING : 0) |
-                                (choice.actives ? GIC_WATCH_EOI : 0));
-        gic_watch(vgic->watch);
+    look(vcpu, control, &active, &wanted);
+    others = best_of(vcpu, &wanted) != NO_CHOICE;
+    for (uint32_t free = gic_lrs(); free; free--) {
+        uint32_t next = free > others ? best_of(vcpu, &active) : NO_CHOICE;
+        uint32_t intid;
+
+        if (next == NO_CHOICE)
+            next = best_of(vcpu, &wanted);
+        if (next == NO_CHOICE)
+            break;
+        intid = CHOICE_INTID(next);
+        (void)load(vcpu, intid / 32, 1u << intid % 32, control, others);
+        take_out(&active, intid);
+        take_out(&wanted, intid);
     }
+    vgic->watch = (uint8_t)((best_of(vcpu, &wanted) != NO_CHOICE ? GIC_WATCH_NONE_PENDING : 0) |
+                            (best_of(vcpu, &active) != NO_CHOICE ? GIC_WATCH_EOI : 0));
+    gic_watch(vgic->watch);
 }
 
 static __attribute__((noinline)) void refill(struct vcpu *vcpu)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t *enables = &vcpu->domain->arch.vgic.control;
-    uint32_t control;
+    bool fits = true;
+    uint32_t banks, control;
 
-    vgic_fold(vcpu);
-    vgic->banks |= __atomic_exchange_n(&vgic->dirty, 0, __ATOMIC_SEQ_CST);
     do {
-        control = __atomic_load_n(enables, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&vgic->control, (uint8_t)control, __ATOMIC_SEQ_CST);
-    } while (control != __atomic_load_n(enables, __ATOMIC_SEQ_CST));
-    fill(vcpu, control);
+        if (vgic_is_filled(vgic))
+            vgic_fold(vcpu);
+        banks = __atomic_exchange_n(&vgic->dirty, 0, __ATOMIC_SEQ_CST);
+        do {
+            control = __atomic_load_n(enables, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&vgic->control, (uint8_t)control, __ATOMIC_SEQ_CST);
+        } while (control != __atomic_load_n(enables, __ATOMIC_SEQ_CST));
+        if (unlikely(!fits)) {
+            fill_by_priority(vcpu, control);
+            break;
+        }
+        for (uint32_t left = banks; left && fits; left = rest(left)) /* mostly all find one */
+            fits = load(vcpu, first(left), ~0u, control, false);
+    } while (unlikely(!fits));
     if (!vgic->used)
         __atomic_store_n(&vgic->control, VGIC_CONTROL_NONE, __ATOMIC_RELEASE);
 }
@@ -636,19 +689,17 @@ void vgic_fill(struct vcpu *vcpu)
 
 bool vgic_pending(struct vcpu *vcpu)
 {
-    struct vgic_vcpu *vgic = &vcpu->arch.vgic;
-    uint32_t banks = vgic->banks | __atomic_load_n(&vgic->dirty, __ATOMIC_SEQ_CST);
-    uint32_t vmcr = gic_vmcr();
-    uint32_t control = __atomic_load_n(&vcpu->domain->arch.vgic.control, __ATOMIC_RELAXED) & vmcr;
+    const struct domain *domain = vcpu->domain;
+    struct set active, wanted;
+    uint32_t vmcr, next;
 
-    for (uint32_t b = banks; b; b = rest(b)) {
-        struct vgic_bank *bank = own_bank(vcpu, first(b));
-        uint32_t set = candidates(bank, vcpu->index, control);
-
-        if (set && CHOICE_PRIORITY(best(bank, first(b), set)) < vmcr >> 24)
-            return true;
-    }
-    return false;
+    if (likely(!__atomic_load_n(&vcpu->arch.vgic.dirty, __ATOMIC_SEQ_CST)))
+        return false;
+    vmcr = gic_vmcr();
+    look(vcpu, __atomic_load_n(&domain->arch.vgic.control, __ATOMIC_RELAXED) & vmcr, &active,
+         &wanted);
+    next = best_of(vcpu, &wanted);
+    return next != NO_CHOICE && CHOICE_PRIORITY(next) < vmcr >> 24;
 }
 
 /* The lock itself is kept: a call for the previous life may still hold it. */
@@ -689,7 +740,7 @@ void vgic_vcpu_init(struct vcpu *vcpu)
     assign(&bank->target[vcpu->index], ~0u, true);
     lock_release(&bank->lock);
     vgic->dirty = 0;
-    vgic->banks = 0;
+    vgic->held = 0;
     vgic->used = 0;
     vgic->watch = 0;
     vgic->control = VGIC_CONTROL_NONE;

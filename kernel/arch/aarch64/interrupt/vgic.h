@@ -34,7 +34,7 @@
 #define VGIC_SGIS          16
 #define VGIC_PRIVATE       32
 #define VGIC_BANKS         (1 + KEEL_SPIS_MAX / 32)
-#define VGIC_LRS_MAX       8 /* more are not used: the work of a fill stays bounded */
+#define VGIC_LRS_MAX       4 /* more are not used: the work of a fill stays bounded */
 #define VGIC_PRIORITY_BITS 5 /* implemented: the upper ones; 32 levels */
 
 struct vcpu;
@@ -66,17 +66,18 @@ struct vgic_lr {
     uint16_t intid;
     uint8_t priority;
     bool group1 : 1;
-    bool hw : 1;  /* its end deactivates the physical interrupt of the same number */
-    bool eoi : 1; /* maintenance interrupt at its end; not with hw */
+    bool hw : 1; /* its end deactivates the physical interrupt of the same number */
     bool pending : 1;
     bool active : 1;
+    bool eoi : 1; /* maintenance interrupt at its end; not with hw */
 };
 
 /* Part of struct vcpu (arch). */
 struct vgic_vcpu {
     struct vgic_bank private;
     uint32_t dirty; /* atomic; bit n: bank n changed since the last fill: fold and fill again */
-    uint32_t banks; /* bit n: bank n had something for this vCPU at the last fill */
+    uint32_t held;  /* bit n: of PPI n the physical interrupt was taken, and comes again when the virtual
+                       one has ended; the CPU's that has its machine loaded */
     uint8_t used;   /* bit n: list register n is in use; 0 when the vCPU does not run */
     uint8_t watch;  /* enum gic_watch in force */
     uint8_t slot[VGIC_SGIS]; /* list registers of SGIs that are loaded */
@@ -126,6 +127,12 @@ must_check int64_t vgic_control(struct domain *domain, uint32_t control);
 void vgic_raise(struct domain *domain, uint32_t intid, bool level);
 /* Sets the line of a PPI (the virtual timer). */
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level);
+/* Its line is high: the physical PPI of the same number was taken, on the CPU where the vCPU's machine
+ * is loaded. It is not deactivated: the end of the virtual one does that, after which it comes again
+ * if the line still is high; or else vgic_let_go. */
+void vgic_hold(struct vcpu *vcpu, uint32_t intid);
+/* After vgic_fold: the line is low, or not this CPU's any more. */
+void vgic_let_go(struct vcpu *vcpu, uint32_t intid);
 /* The vCPU, which is current, wrote ICC_SGI1R_EL1 (group 1) or ICC_SGI0R_EL1. */
 void vgic_sgi(struct vcpu *from, uint64_t value, bool group1);
 /* The vCPU, which is current, wrote ICC_DIR_EL1 (always trapped: EOImode 1 may name any SPI). */
@@ -133,6 +140,11 @@ void vgic_deactivate(struct vcpu *vcpu, uint32_t intid);
 
 void vgic_fold(struct vcpu *vcpu);
 void vgic_fill(struct vcpu *vcpu);
+/* Whether vgic_fold has anything to do. */
+static inline bool vgic_is_filled(const struct vgic_vcpu *vgic)
+{
+    return vgic->used | vgic->watch;
+}
 /* After vgic_fold, where the vCPU's machine is still loaded: whether an interrupt would be
  * signalled. */
 must_check bool vgic_pending(struct vcpu *vcpu);

@@ -3,11 +3,9 @@
 #include "memory/stage2.h"
 
 #include "arch/registers.h"
-#include "memory/vmid.h"
 
 /* VTCR_EL2 */
 #define VTCR_RES1       (1ul << 31)
-#define VTCR_VS         (1ul << 19)     /* VMIDs have 16 bits */
 #define VTCR_PS(range)  ((range) << 16) /* as ID_AA64MMFR0_EL1.PARange */
 #define VTCR_SH0_INNER  (3ul << 12)
 #define VTCR_ORGN0_WB   (1ul << 10)
@@ -36,7 +34,6 @@ struct paddr stage2_nothing(void)
 void memory_init_cpu(void)
 {
     uint64_t range = sysreg_read(id_aa64mmfr0_el1) & 15;
-    bool wide = (sysreg_read(id_aa64mmfr1_el1) >> 4 & 15) == 2;
     uint64_t par;
 
     /* The image is not mapped at its physical address. No guest has run: PAR_EL1 is free. */
@@ -46,9 +43,7 @@ void memory_init_cpu(void)
     CHECK(!(par & PAR_F));
     nothing_pa = stage2_address(par);
 
-    vmids_init(wide ? 16 : 8);
-    sysreg_write(vtcr_el2, VTCR_RES1 | (wide ? VTCR_VS : 0) |
-                               VTCR_PS(range < PARANGE_48 ? range : PARANGE_48) | VTCR_SH0_INNER |
+    sysreg_write(vtcr_el2, VTCR_RES1 | VTCR_PS(range < PARANGE_48 ? range : PARANGE_48) | VTCR_SH0_INNER |
                                VTCR_ORGN0_WB | VTCR_IRGN0_WB | VTCR_SL0_LEVEL1 |
                                VTCR_T0SZ(IPA_BITS));
     sysreg_write(vttbr_el2, nothing_pa.v);

@@ -26,6 +26,16 @@
 #define STAGE2_XN            (1ul << 54)
 #define STAGE2_ADDRESS       0x0000fffffffff000ul
 
+/* A space's VMID is its domain's id + 1: there are fewer domains than numbers of 8 bits, so that none
+ * is ever recycled while it is in use, and a life ends with nothing of it left in a TLB. */
+#define TTBR_VMID_SHIFT 48
+_Static_assert(KEEL_DOMAINS_MAX < 255, "a VMID for each domain");
+
+static inline uint64_t stage2_ttbr(struct paddr root, uint16_t domain)
+{
+    return root.v | (domain + 1ul) << TTBR_VMID_SHIFT;
+}
+
 static inline bool stage2_is_valid(uint64_t entry)
 {
     return entry & STAGE2_VALID;

@@ -7,7 +7,6 @@
 
 #include "arch/registers.h"
 #include "memory/space.h"
-#include "memory/vmid.h"
 
 #define tlbi(operation) __asm__ volatile("tlbi " #operation ::: "memory")
 
@@ -15,22 +14,26 @@ struct context {
     uint64_t vttbr, hcr, tcr, sctlr;
 };
 
-static void enter(struct context *old, uint64_t vttbr)
+static struct context enter(uint64_t vttbr)
 {
-    old->vttbr = sysreg_read(vttbr_el2);
-    if (old->vttbr == vttbr)
-        return;
-    old->hcr = sysreg_read(hcr_el2);
-    old->tcr = sysreg_read(tcr_el1);
-    old->sctlr = sysreg_read(sctlr_el1);
-    sysreg_write(tcr_el1, old->tcr | TCR_EPD0 | TCR_EPD1);
+    struct context old = {
+        .vttbr = sysreg_read(vttbr_el2),
+        .hcr = sysreg_read(hcr_el2),
+        .tcr = sysreg_read(tcr_el1),
+        .sctlr = sysreg_read(sctlr_el1),
+    };
+
+    if (old.vttbr == vttbr)
+        return old;
+    sysreg_write(tcr_el1, old.tcr | TCR_EPD0 | TCR_EPD1);
     isb();
-    sysreg_write(sctlr_el1, old->sctlr | SCTLR_M);
+    sysreg_write(sctlr_el1, old.sctlr | SCTLR_M);
     isb();
-    sysreg_write(hcr_el2, old->hcr & ~(HCR_TGE | HCR_DC));
+    sysreg_write(hcr_el2, old.hcr & ~(HCR_TGE | HCR_DC));
     isb();
     sysreg_write(vttbr_el2, vttbr);
     isb();
+    return old;
 }
 
 static void leave(const struct context *old, uint64_t vttbr)
@@ -49,14 +52,10 @@ static void leave(const struct context *old, uint64_t vttbr)
 
 void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, uint64_t count)
 {
-    struct context old;
-    uint64_t ttbr;
-
     dsb(ish);
-    ttbr = space_ttbr(space); /* after the barrier: see vmid_renew */
-    if (TTBR_VMID(ttbr) == 0)
-        return; /* it has never run */
-    enter(&old, ttbr);
+
+    const struct context old = enter(space->ttbr);
+
     for (uint64_t i = 0; i < count; i++) {
         uint64_t page = (ipa.v >> KEEL_PAGE_SHIFT) + (i << order);
 
@@ -66,24 +65,15 @@ void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, ui
     tlbi(vmalle1is); /* combined entries are found by VA only */
     dsb(ish);
     isb();
-    leave(&old, ttbr);
+    leave(&old, space->ttbr);
 }
 
 void tlb_flush_local(uint64_t ttbr)
 {
-    struct context old;
+    const struct context old = enter(ttbr);
 
-    enter(&old, ttbr);
     tlbi(vmalle1);
     dsb(nsh);
     isb();
     leave(&old, ttbr);
-}
-
-void tlb_flush_all(void)
-{
-    dsb(ish);
-    tlbi(alle1is);
-    dsb(ish);
-    isb();
 }

@@ -17,7 +17,4 @@ void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, ui
 /* Stage 1 of one space, on this CPU. ttbr: its value for VTTBR_EL2. */
 void tlb_flush_local(uint64_t ttbr);
 
-/* Everything of every space, on every CPU. */
-void tlb_flush_all(void);
-
 #endif

@@ -7,4 +7,8 @@ static inline void cpu_relax(void)
 {
 }
 
+static inline void cpu_window(void)
+{
+}
+
 #endif

@@ -8,7 +8,6 @@
 #include "memory/cache.h"
 #include "memory/stage2.h"
 #include "memory/tlb.h"
-#include "memory/vmid.h"
 
 char host_ram[HOST_RAM_BYTES] __attribute__((aligned(1 << 21)));
 struct host_tlb_entry host_tlb[HOST_TLB_ENTRIES];
@@ -28,7 +27,7 @@ uint64_t frames_count(enum frame_state state)
 
 uint64_t host_access(uint64_t ttbr, struct ipa ipa)
 {
-    uint64_t page = ipa.v >> KEEL_PAGE_SHIFT, vmid = TTBR_VMID(ttbr), entry;
+    uint64_t page = ipa.v >> KEEL_PAGE_SHIFT, vmid = ttbr >> TTBR_VMID_SHIFT, entry;
     struct paddr table = stage2_address(ttbr);
     uint32_t order = STAGE2_ROOT_ORDER;
 
@@ -51,12 +50,12 @@ uint64_t host_access(uint64_t ttbr, struct ipa ipa)
 
 void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, uint64_t count)
 {
-    uint64_t first = ipa.v >> KEEL_PAGE_SHIFT, vmid = TTBR_VMID(space_ttbr(space));
+    uint64_t first = ipa.v >> KEEL_PAGE_SHIFT, vmid = space->ttbr >> TTBR_VMID_SHIFT;
 
     host_counters.flushes_ipa++;
     if (host_tlb_flushing)
         host_tlb_flushing(space, ipa, order, count);
-    for (uint32_t i = 0; vmid != 0 && i < host_tlb_used;)
+    for (uint32_t i = 0; i < host_tlb_used;)
         if (host_tlb[i].vmid == vmid && host_tlb[i].page - first < count << order)
             host_tlb[i] = host_tlb[--host_tlb_used];
         else
@@ -65,14 +64,8 @@ void tlb_flush_ipa(const struct space *space, struct ipa ipa, uint32_t order, ui
 
 void tlb_flush_local(uint64_t ttbr)
 {
-    CHECK(TTBR_VMID(ttbr) != 0);
+    CHECK(ttbr >> TTBR_VMID_SHIFT != 0);
     host_counters.flushes_local++;
-}
-
-void tlb_flush_all(void)
-{
-    host_counters.flushes_all++;
-    host_tlb_used = 0;
 }
 
 void stage2_publish(void)

@@ -21,7 +21,7 @@ extern struct host_tlb_entry host_tlb[HOST_TLB_ENTRIES];
 extern uint32_t host_tlb_used;
 
 struct host_counters {
-    uint64_t flushes_ipa, flushes_local, flushes_all;
+    uint64_t flushes_ipa, flushes_local;
     uint64_t pages_scrubbed, pages_cleaned, instruction_flushes;
 };
 extern struct host_counters host_counters;

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What things cost, in instructions: measures all rows, records them, writes README's table. See README.md; test/bench/run
+calls this after it has built."""
+import argparse
+import pathlib
+import re
+import sys
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import profile_row  # noqa: E402
+import xen  # noqa: E402
+from rows import ROWS  # noqa: E402
+from runs import BUILD, GUEST, LINUX_MIB, MACHINE_MIB, ROOT, RUNS, Failure, profiles, run, run_bare  # noqa: E402
+from symbols import Symbols  # noqa: E402
+
+RECORDED = HERE / 'recorded.toml'
+README = ROOT / 'README.md'
+TABLE = re.compile(r'(?<=<!-- test/bench/run --record writes this -->\n)(?:\|.*\n)*')
+HASHING = {'sha256', 'add', 'compress', 'sha256_instructions'}  # of libs/sha256
+MIB = 1 << 20
+
+
+def twice(what, function):
+    """What must be the same whenever it is run."""
+    first, second = function(), function()
+    if first.counts() != second.counts():
+        differ = '\n'.join(f'{a}\n{b}' for a, b in zip(first.counts(), second.counts()) if a != b)
+        raise Failure(f'two runs of "{what}" do not agree', differ)
+    return first
+
+
+def hashing(insns):
+    """Instructions that the builder spent on hashing."""
+    places = Symbols(BUILD).places(insns)
+    return sum(insn.times for insn, place in zip(insns, places)
+               if place.program == 'builder' and place.function in HASHING)
+
+
+def measure_linux():
+    """The rows of a boot of Linux: value, and what it consists of."""
+    profile = {}
+
+    def run_profiled():
+        output, profile['last'] = profiles('linux')
+        return output
+
+    linux = twice('linux', run_profiled)
+    bare = twice('bare', lambda: run_bare(linux))
+    builder, guest, shell = (linux.mark(mark) for mark in ('BUILDER', 'GUEST', 'SHELL'))
+    hashed = hashing(profile['last']['GUEST'])
+    spent = [after - before for after, before in zip(shell, guest)]
+    left = int(linux.search(r'^builder: \d+ domains, (\d+) KiB left')[1]) / 1024
+    bundle = linux.modules()
+    return linux, {
+        'reset-builder': (sum(builder), ''),
+        'reset-guest': (sum(guest) - hashed, f'kernel {guest[0]}, services {guest[1] - hashed}, loader {guest[2]}'),
+        'hash': (round(hashed * 64 / bundle), f'{bundle} bytes'),
+        'shell': (round(sum(shell) / sum(bare.mark('SHELL')), 4),
+                  f'{sum(shell)}, of that {hashed} hashing; bare EL1: {sum(bare.mark("SHELL"))}'),
+        'share': (round(100 * sum(spent[:2]) / sum(spent), 3), f'kernel {spent[0]}, services {spent[1]}, guest {spent[2]}'),
+        'memory': (round(MACHINE_MIB - LINUX_MIB - left - bundle / MIB, 2), ''),
+    }
+
+
+def measure():
+    """All rows: name -> (value, what it consists of), in the order of ROWS."""
+    values, masked = {}, (0, '')
+    for name in RUNS:
+        if name == 'linux':
+            output, more = measure_linux()
+            values.update(more)
+        else:
+            output = twice(name, lambda: run(name))
+        for row in ROWS:
+            if row.run == name and row.mark:
+                parts = output.mark(row.mark)
+                values[row.name] = sum(parts), 'kernel {}, services {}, guest {}'.format(*parts)
+        masked = max(masked, (int(output.search(r'^count: longest masked stretch: (\d+)')[1]), f'run "{name}"'))
+    values['masked'] = masked
+    return {row.name: values[row.name] for row in ROWS}
+
+
+def made_with():
+    """What the figures depend on beside the tree."""
+    compiler = re.search(r'^#define COMPILER (.*)$', (BUILD / 'test/bench/compiler.txt').read_text(), re.MULTILINE)
+    version = GUEST / 'version'
+    return {'compiler': compiler[1], 'guest': version.read_text().strip() if version.exists() else 'unknown'}
+
+
+def recorded():
+    return tomllib.loads(RECORDED.read_text())
+
+
+def number(value):
+    return '-' if value is None else f'{value:,}'
+
+
+def table_of(values):
+    """For README."""
+    lines = ['| | Keel | limit | Xen 4.22 |', '|---|---:|---:|---:|']
+    for row in ROWS:
+        lines.append(f'| {row.title} | {number(values[row.name])} | {number(row.limit)} | {number(row.xen)} |')
+    return '\n'.join(lines) + '\n'
+
+
+def record(values):
+    lines = ['# What each row of the bench was when this was last written, by `test/bench/run --record`. test/run fails above',
+             '# 103 % of it.', '', '[made-with]', *(f'{key} = "{value}"' for key, value in made_with().items()), '', '[rows]',
+             *(f'{name} = {value}' for name, (value, _) in values.items())]
+    RECORDED.write_text('\n'.join(lines) + '\n')
+    README.write_text(TABLE.sub(lambda _: table_of(recorded()['rows']), README.read_text()))
+
+
+def show(values, other=None):
+    """For people; other: the same rows on another hypervisor."""
+    print(f'\n{"instructions":58}{"Keel":>12}{"limit":>12}{"Xen 4.22":>13}{"Xen now":>10}' if other else
+          f'\n{"instructions":58}{"Keel":>12}{"limit":>12}{"Xen 4.22":>13}')
+    for row in ROWS:
+        value, parts = values[row.name]
+        now = f'{number(other.get(row.name)):>10}' if other else ''
+        met = '' if row.limit is None else 'met' if value <= row.limit else 'NOT met'
+        print(f'{row.title:58}{number(value):>12}{number(row.limit):>12}{number(row.xen):>13}{now}  {met:8} {parts}')
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--profile', metavar='ROW')
+    parser.add_argument('--record', action='store_true')
+    parser.add_argument('--xen', metavar='IMAGE', type=pathlib.Path)
+    parser.add_argument('--list', action='store_true')
+    options = parser.parse_args()
+    names = {row.name: row for row in ROWS}
+    if options.list:
+        for row in ROWS:
+            print(f'{row.name:16} {row.title}')
+    elif options.profile:
+        if options.profile not in names:
+            raise Failure(f'no such row: {options.profile} (see --list)')
+        profile_row.profile(names[options.profile])
+    else:
+        other = xen.measure(options.xen) if options.xen else None
+        values = measure()
+        show(values, other)
+        if options.record:
+            record(values)
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except Failure as error:
+        sys.exit(f'{error.output}\nbench: {error}')

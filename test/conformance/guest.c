@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The suite as a guest at EL1: HVC #0xEA1, x16 = 39, addresses of its own tables. Its memory is
+ * scattered: no two pages that follow each other for it do so in the machine.
+ */
+#include "guest_memory.h"
+
+#include "lib/guest.h"
+#include "mmu.h"
+#include "system.h"
+
+#include <keel/machine.h>
+#include <stdarg.h>
+
+const char guest_name[] = "conform";
+
+/* ---- what the compiler calls ---- */
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+    return to;
+}
+
+void *memset(void *to, int value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        ((volatile uint8_t *)to)[i] = (uint8_t)value;
+    return to;
+}
+
+/* ---- memory ---- */
+
+uint8_t *platform_page(uint32_t page)
+{
+    return (uint8_t *)(MEMORY_VA + (uint64_t)page * PAGE);
+}
+
+/* Every page is somewhere else than its neighbours. */
+#define STRIDE 4099u /* a prime */
+_Static_assert(PAGES % STRIDE != 0, "no two pages are in the same place");
+
+uint64_t platform_frame(uint32_t page)
+{
+    return (MEMORY_IPA >> 12) + (uint64_t)page * STRIDE % PAGES;
+}
+
+void platform_seal(void)
+{
+    mmu_unmap(addr_of_page(PAGE_HOLE));
+    mmu_map(addr_of_page(PAGE_READ), platform_frame(PAGE_READ) << 12, MMU_NORMAL | MMU_READ_ONLY);
+}
+
+bool platform_bad_frame(uint32_t i, uint64_t *frame)
+{
+    static const uint64_t bad[] = {
+        0,
+        KEEL_MACHINE_UART >> 12,
+        KEEL_MACHINE_GICD >> 12,
+        KEEL_MACHINE_RAM / PAGE - 1,
+        (MEMORY_IPA >> 12) + PAGES + 0x100000,
+        1ull << 36,
+        1ull << 52 | MEMORY_IPA >> 12,
+        1ull << 63 | MEMORY_IPA >> 12,
+        UINT64_MAX,
+    };
+
+    *frame = i < sizeof(bad) / sizeof(bad[0]) ? bad[i] : 0;
+    return i < sizeof(bad) / sizeof(bad[0]);
+}
+
+/* ---- calls, signals, console ---- */
+
+int64_t platform_argo(uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4)
+{
+    register uint64_t x0 __asm__("x0") = op;
+    register uint64_t x1 __asm__("x1") = arg1;
+    register uint64_t x2 __asm__("x2") = arg2;
+    register uint64_t x3 __asm__("x3") = arg3;
+    register uint64_t x4 __asm__("x4") = arg4;
+    register uint64_t x16 __asm__("x16") = KEEL_ARGO_HYPERCALL;
+
+    __asm__ volatile("hvc #0xea1"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)
+                     :
+                     : "memory");
+    return (int64_t)x0;
+}
+
+static volatile uint32_t signals; /* that came and were not taken */
+
+static void on_signal(uint32_t intid)
+{
+    (void)intid;
+    signals++;
+}
+
+#define TIMER_ON 1u
+
+static void on_timer(uint32_t intid)
+{
+    (void)intid;
+    sysreg_write(cntv_ctl_el0, 0);
+}
+
+bool platform_signalled(uint32_t time)
+{
+    const uint64_t end = counter() + ms(time);
+    bool any;
+
+    irq_disable();
+    while (signals == 0 && counter() < end) {
+        sysreg_write(cntv_cval_el0, end);
+        sysreg_write(cntv_ctl_el0, TIMER_ON);
+        __asm__ volatile("wfi" ::: "memory");
+        irq_enable();
+        barrier();
+        irq_disable();
+    }
+    sysreg_write(cntv_ctl_el0, 0);
+    any = signals != 0;
+    signals = 0;
+    irq_enable();
+    return any;
+}
+
+void platform_say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say_list(format, arguments);
+    va_end(arguments);
+}
+
+void guest_main(void)
+{
+    gic_init();
+    gic_cpu_init(0);
+    irq_handler[KEEL_MACHINE_ARGO_IRQ] = on_signal;
+    irq_handler[KEEL_MACHINE_TIMER_IRQ] = on_timer;
+    gic_edge(KEEL_MACHINE_ARGO_IRQ);
+    gic_enable(KEEL_MACHINE_ARGO_IRQ, true);
+    gic_enable_private(0, KEEL_MACHINE_TIMER_IRQ, true);
+    mmu_init();
+    for (uint32_t page = 0; page < PAGES; page++)
+        mmu_map(addr_of_page(page), platform_frame(page) << 12, MMU_NORMAL);
+    mmu_on();
+    irq_enable();
+    (void)suite_run();
+    guest_off();
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine as Xen's dom0less guests see it: xen/include/public/arch-arm.h. */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+#include <stdint.h>
+
+#define PLATFORM_UART        0x22000000ul /* GUEST_PL011_BASE */
+#define PLATFORM_GICD        0x03001000ul /* GUEST_GICV3_GICD_BASE */
+#define PLATFORM_GICR        0x03020000ul /* GUEST_GICV3_GICR0_BASE */
+#define PLATFORM_GICR_STRIDE 0x20000ul
+
+/* xen_version with XENVER_version. */
+static inline void platform_null_call(void)
+{
+    register uint64_t x0 __asm__("x0") = 0;
+    register uint64_t x1 __asm__("x1") = 0;
+    register uint64_t x16 __asm__("x16") = 17;
+
+    __asm__ volatile("hvc #0xea1" : "+r"(x0), "+r"(x1) : "r"(x16) : "memory", "x2", "x3", "x4");
+}
+
+#endif
