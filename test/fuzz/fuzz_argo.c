@@ -61,9 +61,23 @@ static bool is_honest(const struct domain *domain, uint32_t port, uint16_t partn
            partner == KEEL_DOMAIN_ANY;
 }
 
-static void put(const struct vcpu *vcpu, uint64_t ipa, const void *from, size_t bytes)
+/* Writes to the service's memory, which it may have made read-only or given up. False: the kernel
+ * would read there what was there before. Where it can't read at all is fine: it will say so. */
+static bool put(const struct vcpu *vcpu, uint64_t ipa, const void *from, size_t bytes)
 {
-    (void)world_store(vcpu->domain, ipa, from, bytes);
+    const uint8_t *at = from;
+    bool stale = false;
+
+    for (size_t piece; bytes > 0; at += piece, ipa += piece, bytes -= piece) {
+        uint8_t byte;
+
+        piece = KEEL_PAGE_SIZE - ipa % KEEL_PAGE_SIZE;
+        if (piece > bytes)
+            piece = bytes;
+        stale |= !world_store(vcpu->domain, ipa, at, piece) &&
+                 world_load(vcpu->domain, ipa, &byte, 1);
+    }
+    return !stale;
 }
 
 static void registers(struct input *input, struct vcpu *vcpu)
@@ -87,10 +101,10 @@ static void registers(struct input *input, struct vcpu *vcpu)
 
         if (how == 4 && i + 1 == pages)
             gfn = input_take(input, 8);
-        put(vcpu, LISTS + 8 * i, &gfn, sizeof gfn);
+        (void)put(vcpu, LISTS + 8 * i, &gfn, sizeof gfn);
     }
-    put(vcpu, ARGS, &ring, sizeof ring);
-    (void)service_call(vcpu, CALL_ARGO, x);
+    if (put(vcpu, ARGS, &ring, sizeof ring))
+        (void)service_call(vcpu, CALL_ARGO, x);
 }
 
 static void unregisters(struct input *input, struct vcpu *vcpu)
@@ -99,8 +113,8 @@ static void unregisters(struct input *input, struct vcpu *vcpu)
 
     if (is_honest(vcpu->domain, ring.aport, ring.partner_id))
         return;
-    put(vcpu, ARGS, &ring, sizeof ring);
-    (void)service_call(vcpu, CALL_ARGO, (uint64_t[6]){KEEL_ARGO_UNREGISTER_RING, ARGS});
+    if (put(vcpu, ARGS, &ring, sizeof ring))
+        (void)service_call(vcpu, CALL_ARGO, (uint64_t[6]){KEEL_ARGO_UNREGISTER_RING, ARGS});
 }
 
 /* The first 16 bytes say who sent it and how long it is; the rest is of one value. */
@@ -126,7 +140,8 @@ static void sends(struct input *input, struct vcpu *vcpu)
         content.bytes = sizeof content;
     memset(bytes, (int)content.value, content.bytes);
     memcpy(bytes, &content, sizeof content);
-    put(vcpu, DATA, bytes, content.bytes);
+    if (!put(vcpu, DATA, bytes, content.bytes))
+        return;
     for (uint32_t i = 0; i < niov; i++) {
         uint32_t piece =
             i + 1 == niov ? content.bytes - at : (content.bytes - at) / (2 + input_below(input, 3));
@@ -138,24 +153,23 @@ static void sends(struct input *input, struct vcpu *vcpu)
         address.src.domain_id = (uint16_t)input_below(input, 8);
     if (how == 1)
         iov[0].pad = 1;
-    put(vcpu, ARGS, &address, sizeof address);
-    put(vcpu, LISTS, iov, sizeof iov);
-    (void)service_call(vcpu, CALL_ARGO,
-                       (uint64_t[6]){KEEL_ARGO_SENDV, ARGS, LISTS, niov, content.value});
+    if (put(vcpu, ARGS, &address, sizeof address) && put(vcpu, LISTS, iov, sizeof iov))
+        (void)service_call(vcpu, CALL_ARGO,
+                           (uint64_t[6]){KEEL_ARGO_SENDV, ARGS, LISTS, niov, content.value});
 }
 
 static void notifies(struct input *input, struct vcpu *vcpu)
 {
     const struct keel_argo_ring_data data = {.nent = input_below(input, 20)};
 
-    put(vcpu, ARGS, &data, sizeof data);
+    (void)put(vcpu, ARGS, &data, sizeof data);
     for (uint32_t i = 0; i < data.nent; i++) {
         const struct keel_argo_ring_data_ent entry = {
             .ring = {i % 4 ? WORLD_PORT : some_port(input), (uint16_t)(1 + i % 3), 0},
             .space_required = (uint32_t)input_take(input, 2),
         };
 
-        put(vcpu, ARGS + sizeof data + i * sizeof entry, &entry, sizeof entry);
+        (void)put(vcpu, ARGS + sizeof data + i * sizeof entry, &entry, sizeof entry);
     }
     (void)service_call(vcpu, CALL_ARGO,
                        (uint64_t[6]){KEEL_ARGO_NOTIFY, input_below(input, 4) ? ARGS : 0});
@@ -193,9 +207,9 @@ static void register_honest(struct input *input, struct vcpu *vcpu)
 
     if (id == 0 || honest[id].there)
         return;
-    put(vcpu, HONEST, zero, sizeof zero);
-    put(vcpu, ARGS, &ring, sizeof ring);
-    put(vcpu, LISTS, &gfn, sizeof gfn);
+    if (!put(vcpu, HONEST, zero, sizeof zero) || !put(vcpu, ARGS, &ring, sizeof ring) ||
+        !put(vcpu, LISTS, &gfn, sizeof gfn))
+        return;
     for (uint32_t i = 0; i < 100; i++) {
         int64_t status = service_call(vcpu, CALL_ARGO,
                                       (uint64_t[6]){KEEL_ARGO_REGISTER_RING, ARGS, LISTS, 1, 1});
@@ -227,7 +241,7 @@ static void receive_honest(struct vcpu *vcpu)
     must(header.source.domain_id <= WORLD_SERVICES);
     check_message(vcpu->domain, HONEST, honest[id].len, honest[id].rx, &header);
     honest[id].rx = (honest[id].rx + ((header.len + 15) & ~15u)) % honest[id].len;
-    put(vcpu, HONEST, &honest[id].rx, sizeof honest[id].rx);
+    (void)put(vcpu, HONEST, &honest[id].rx, sizeof honest[id].rx);
 }
 
 /* ---- everything else ---- */
@@ -239,7 +253,7 @@ static void scribbles(struct input *input, const struct vcpu *vcpu)
     uint32_t value =
         (uint32_t)(input_below(input, 2) ? 16 * input_take(input, 1) : input_take(input, 4));
 
-    put(vcpu, ipa, &value, sizeof value);
+    (void)put(vcpu, ipa, &value, sizeof value);
 }
 
 static void changes_memory(struct input *input, struct vcpu *vcpu)
@@ -263,9 +277,10 @@ static void rebuild(struct vcpu *builder, uint16_t id)
     const uint64_t pa = WORLD_FREE_PA + id * 64 * KEEL_PAGE_SIZE;
     uint64_t peer = KEEL_PEER(id, domains[id].incarnation);
 
-    put(builder, ARGS, &domains[id].params, sizeof domains[id].params);
+    must(world_store(builder->domain, ARGS, &domains[id].params, sizeof domains[id].params));
     if (service_call(builder, CALL_DOMAIN_CREATE, (uint64_t[6]){peer, ARGS}) < 0)
         return;
+    honest[id].there = false; /* whatever the last life ended of */
     peer = KEEL_PEER(id, domains[id].incarnation);
     for (uint64_t page = 0; page < 32; page += 8)
         must(service_call(builder, CALL_MEMORY_SCRUB,
@@ -287,7 +302,6 @@ static void builder_acts(struct input *input, struct vcpu *vcpu)
     switch (input_below(input, 4)) {
     case 0:
         (void)service_call(vcpu, CALL_DOMAIN_STOP, (uint64_t[6]){peer, KEEL_STOP_KILLED});
-        honest[id].there = false;
         break;
     case 1:
     case 2:
