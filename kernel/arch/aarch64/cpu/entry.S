@@ -53,23 +53,22 @@ cpu_entry:
     .ltorg
 
     .text
+/* stp or ldp of registers `from`, from + 1 up to `last`, last + 1, each at its number times `bytes`. */
+    .altmacro
+.macro pair op, kind, n, next, base, offset
+    \op \kind\n, \kind\next, [\base, #\offset]
+.endm
+.macro pairs op, kind, from, last, base, bytes
+    pair \op, \kind, %(\from), %(\from + 1), \base, %(\from * \bytes)
+    .if \from < \last
+    pairs \op, \kind, %(\from + 2), \last, \base, \bytes
+    .endif
+.endm
+
 .macro save
     stp x0, x1, [sp, #-16]!
     mrs x0, tpidr_el2
-    stp x2, x3, [x0, #16]
-    stp x4, x5, [x0, #32]
-    stp x6, x7, [x0, #48]
-    stp x8, x9, [x0, #64]
-    stp x10, x11, [x0, #80]
-    stp x12, x13, [x0, #96]
-    stp x14, x15, [x0, #112]
-    stp x16, x17, [x0, #128]
-    stp x18, x19, [x0, #144]
-    stp x20, x21, [x0, #160]
-    stp x22, x23, [x0, #176]
-    stp x24, x25, [x0, #192]
-    stp x26, x27, [x0, #208]
-    stp x28, x29, [x0, #224]
+    pairs stp, x, 2, 28, x0, 8
     ldp x2, x3, [sp], #16
     stp x2, x3, [x0]
     mrs x2, elr_el2
@@ -104,14 +103,7 @@ cpu_entry:
 .macro window_entry handler
 window_\handler:
     stp x0, x1, [sp, #-192]!
-    stp x2, x3, [sp, #16]
-    stp x4, x5, [sp, #32]
-    stp x6, x7, [sp, #48]
-    stp x8, x9, [sp, #64]
-    stp x10, x11, [sp, #80]
-    stp x12, x13, [sp, #96]
-    stp x14, x15, [sp, #112]
-    stp x16, x17, [sp, #128]
+    pairs stp, x, 2, 16, sp, 8
     stp x18, x30, [sp, #144]
     mrs x0, elr_el2
     mrs x1, spsr_el2
@@ -120,14 +112,7 @@ window_\handler:
     ldp x0, x1, [sp, #160]
     msr elr_el2, x0
     msr spsr_el2, x1
-    ldp x2, x3, [sp, #16]
-    ldp x4, x5, [sp, #32]
-    ldp x6, x7, [sp, #48]
-    ldp x8, x9, [sp, #64]
-    ldp x10, x11, [sp, #80]
-    ldp x12, x13, [sp, #96]
-    ldp x14, x15, [sp, #112]
-    ldp x16, x17, [sp, #128]
+    pairs ldp, x, 2, 16, sp, 8
     ldp x18, x30, [sp, #144]
     ldp x0, x1, [sp], #192
     eret
@@ -181,20 +166,7 @@ leave:
     msr elr_el2, x2
     msr spsr_el2, x3
     msr tpidr_el2, x0
-    ldp x2, x3, [x0, #16]
-    ldp x4, x5, [x0, #32]
-    ldp x6, x7, [x0, #48]
-    ldp x8, x9, [x0, #64]
-    ldp x10, x11, [x0, #80]
-    ldp x12, x13, [x0, #96]
-    ldp x14, x15, [x0, #112]
-    ldp x16, x17, [x0, #128]
-    ldp x18, x19, [x0, #144]
-    ldp x20, x21, [x0, #160]
-    ldp x22, x23, [x0, #176]
-    ldp x24, x25, [x0, #192]
-    ldp x26, x27, [x0, #208]
-    ldp x28, x29, [x0, #224]
+    pairs ldp, x, 2, 28, x0, 8
     ldr x30, [x0, #240]
     ldp x0, x1, [x0]
     eret
@@ -210,22 +182,7 @@ leave:
     .arch_extension simd
     .global fp_save
 fp_save:
-    stp q0, q1, [x0, #0]
-    stp q2, q3, [x0, #32]
-    stp q4, q5, [x0, #64]
-    stp q6, q7, [x0, #96]
-    stp q8, q9, [x0, #128]
-    stp q10, q11, [x0, #160]
-    stp q12, q13, [x0, #192]
-    stp q14, q15, [x0, #224]
-    stp q16, q17, [x0, #256]
-    stp q18, q19, [x0, #288]
-    stp q20, q21, [x0, #320]
-    stp q22, q23, [x0, #352]
-    stp q24, q25, [x0, #384]
-    stp q26, q27, [x0, #416]
-    stp q28, q29, [x0, #448]
-    stp q30, q31, [x0, #480]
+    pairs stp, q, 0, 30, x0, 16
     mrs x1, fpcr
     mrs x2, fpsr
     add x0, x0, #512
@@ -234,22 +191,7 @@ fp_save:
 
     .global fp_load
 fp_load:
-    ldp q0, q1, [x0, #0]
-    ldp q2, q3, [x0, #32]
-    ldp q4, q5, [x0, #64]
-    ldp q6, q7, [x0, #96]
-    ldp q8, q9, [x0, #128]
-    ldp q10, q11, [x0, #160]
-    ldp q12, q13, [x0, #192]
-    ldp q14, q15, [x0, #224]
-    ldp q16, q17, [x0, #256]
-    ldp q18, q19, [x0, #288]
-    ldp q20, q21, [x0, #320]
-    ldp q22, q23, [x0, #352]
-    ldp q24, q25, [x0, #384]
-    ldp q26, q27, [x0, #416]
-    ldp q28, q29, [x0, #448]
-    ldp q30, q31, [x0, #480]
+    pairs ldp, q, 0, 30, x0, 16
     add x0, x0, #512
     ldp x1, x2, [x0]
     msr fpcr, x1
