@@ -100,9 +100,9 @@ struct caller {
 
 /* ---- The caller's memory ---- */
 
-/* Where an address of the caller leads, up to the end of its page; NULL if nowhere. A service's is an
- * IPA, a machine's is virtual. Valid until the space's lock is released, though a machine may change
- * its own tables meanwhile: then it is its own old page. */
+/* Where an address of the caller leads, up to the end of its page; NULL if nowhere. A service's is
+ * an IPA, a machine's is virtual. Valid until the space's lock is released, though a machine may
+ * change its own tables meanwhile: then it is its own old page. */
 static uint8_t *caller_reach(struct caller *caller, uint64_t address, enum space_access access,
                              uint64_t *bytes) REQUIRES(caller->space->lock)
 {
@@ -723,7 +723,7 @@ static __attribute__((noinline)) int64_t kernel_send_rest(struct domain *to, uin
 /* On the path of every exit. Senders can't find the kernel's ring, which has no waiters either, so
  * the domain's lock guards it alone. */
 inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
-                         uint32_t len) NO_LOCK_ANALYSIS
+                                uint32_t len) NO_LOCK_ANALYSIS
 {
     const uint32_t need = sizeof(struct keel_exit) + KEEL_ARGO_SLOT;
     struct argo_ring *kernel;
@@ -862,9 +862,8 @@ static int64_t act(struct caller *caller, uint64_t op, uint64_t arg1, uint64_t a
     case KEEL_ARGO_SENDV:
         return sendv(caller, arg1, arg2, arg3, arg4);
     case KEEL_ARGO_NOTIFY:
-        return arg2 || arg3 || arg4 ? -KEEL_EINVAL : notify(caller, arg1);
     default:
-        return -KEEL_EOPNOTSUPP;
+        return arg2 || arg3 || arg4 ? -KEEL_EINVAL : notify(caller, arg1);
     }
 }
 
@@ -878,10 +877,10 @@ int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint64_t arg2, 
         .step = &vcpu->domain->argo.step[vcpu->index],
         .page = UINT64_MAX,
     };
-    int64_t result;
+    int64_t result = argo_check(op, arg3, arg4);
 
-    if (arg3 > UINT32_MAX || arg4 > UINT32_MAX)
-        return -KEEL_EINVAL;
+    if (result < 0)
+        return result;
     if (caller.step->op != op || caller.step->arg1 != arg1)
         *caller.step = (struct argo_step){.arg1 = arg1, .op = (uint32_t)op};
     if (!lock_try_hard(&caller.space->lock))

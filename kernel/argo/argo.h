@@ -83,6 +83,14 @@ struct argo_domain {
     struct argo_step step[KEEL_VCPUS_MAX];
 };
 
+/* The first checks, of the arguments alone: 0, or the error. */
+must_check static inline int64_t argo_check(uint64_t op, uint64_t arg3, uint64_t arg4)
+{
+    if ((arg3 | arg4) > UINT32_MAX)
+        return -KEEL_EINVAL;
+    return op - 1 < KEEL_ARGO_NOTIFY ? 0 : -KEEL_EOPNOTSUPP;
+}
+
 /* An operation for the vCPU that runs on this CPU; addresses are those of its own memory (user:
  * IPA). Returns the value for x0; or ARGO_AGAIN: take interrupts, then execute the call again with
  * the same arguments (rewind the PC). Progress is kept here; an operation that is given up costs

@@ -26,6 +26,9 @@
 #define ISS_DFSC(iss) ((iss)&0x3f)
 #define DFSC_TRANSLATION 0x04u /* 0b0001LL */
 
+/* An HVC with Argo's number */
+#define ESR_ARGO ((uint32_t)EC_HVC64 << 26 | (uint32_t)ESR_IL | KEEL_ARGO_HVC)
+
 static void skip(struct vcpu *vcpu)
 {
     vcpu->registers.pc += 4;
@@ -40,20 +43,17 @@ static void user_fault(struct vcpu *vcpu, uint64_t esr)
     domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
 }
 
-static void user_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+/* All but calls. */
+static __attribute__((noinline)) void user_sync(struct vcpu *vcpu, uint64_t esr)
 {
-    if (likely(ESR_EC(esr) == EC_SVC64)) {
-        call_handle(vcpu);
-        return;
-    }
     switch (ESR_EC(esr)) {
     case EC_FP:
-        if (context_fp_used(cpu, vcpu))
+        if (context_fp_used(cpu_this(), vcpu))
             return;
         break;
     case EC_WFX:
         skip(vcpu);
-        dispatch_yield(cpu);
+        dispatch_yield(cpu_this());
         return;
     default:
         break;
@@ -112,7 +112,7 @@ static const struct route *route_of(struct vcpu *vcpu, uint64_t ipa)
 }
 
 /* An access outside the machine's memory: a service's, or nobody's. */
-static void machine_data_abort(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+static __attribute__((noinline)) void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
 {
     uint32_t iss = (uint32_t)esr & 0x1ffffff;
     uint64_t far = sysreg_read(far_el2);
@@ -153,7 +153,7 @@ static void machine_data_abort(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
         message->size = 0;
         vcpu->exit.reg = 31;
     }
-    exit_raise(cpu, vcpu, route);
+    exit_raise(cpu_this(), vcpu, route);
 }
 
 void arch_complete(struct vcpu *vcpu, uint64_t value)
@@ -185,7 +185,7 @@ void arch_retry(struct vcpu *vcpu)
         vcpu->registers.pc -= 4;
 }
 
-static void machine_argo(struct vcpu *vcpu)
+static __attribute__((noinline)) void machine_argo(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->registers.x;
     int64_t result = argo_call(vcpu, x[0], x[1], x[2], x[3], x[4]);
@@ -198,12 +198,11 @@ static void machine_argo(struct vcpu *vcpu)
         x[0] = (uint64_t)result;
 }
 
-static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+/* All but data aborts and Argo. */
+static __attribute__((noinline)) void machine_sync(struct vcpu *vcpu, uint64_t esr)
 {
-    if (likely(ESR_EC(esr) == EC_DABORT_LOW)) {
-        machine_data_abort(cpu, vcpu, esr);
-        return;
-    }
+    struct cpu *cpu = cpu_this();
+
     switch (ESR_EC(esr)) {
     case EC_WFX:
         machine_wfx(cpu, vcpu, esr);
@@ -213,10 +212,7 @@ static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
             vcpu->takes = VCPU_TAKES_UNDEFINED;
         break;
     case EC_HVC64:
-        if ((esr & 0xffff) == KEEL_ARGO_HVC && vcpu->registers.x[16] == KEEL_ARGO_HYPERCALL)
-            machine_argo(vcpu);
-        else
-            machine_call(cpu, vcpu, esr, KEEL_EXIT_HVC);
+        machine_call(cpu, vcpu, esr, KEEL_EXIT_HVC);
         break;
     case EC_SMC64:
         machine_call(cpu, vcpu, esr, KEEL_EXIT_SMC);
@@ -243,14 +239,26 @@ static void machine_sync(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
     }
 }
 
+/* A leaf: what each ends in sets up the frame that it needs. */
 void trap_sync(struct vcpu *vcpu, uint64_t esr)
 {
-    struct cpu *cpu = cpu_this();
+    uint64_t *x = vcpu->registers.x;
+    int64_t status;
 
-    if (vcpu->user)
-        user_sync(cpu, vcpu, esr);
-    else
-        machine_sync(cpu, vcpu, esr);
+    if (!vcpu->user) {
+        if (likely(ESR_EC(esr) == EC_DABORT_LOW))
+            machine_data_abort(vcpu, esr);
+        else if ((uint32_t)esr != ESR_ARGO || x[16] != KEEL_ARGO_HYPERCALL)
+            machine_sync(vcpu, esr);
+        else if ((status = argo_check(x[0], x[3], x[4])) == 0)
+            machine_argo(vcpu);
+        else
+            x[0] = (uint64_t)status;
+    } else if (likely(ESR_EC(esr) == EC_SVC64)) {
+        call_handle(vcpu);
+    } else {
+        user_sync(vcpu, esr);
+    }
 }
 
 /* Interrupts. */
