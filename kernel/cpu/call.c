@@ -304,7 +304,13 @@ int64_t call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct k
 
 int64_t call_memory_scrub(struct vcpu *caller, uint64_t pa, uint64_t pages)
 {
-    return frames_scrub(PADDR(pa), pages);
+    int64_t done = 0, step;
+
+    do {
+        step = frames_scrub(PADDR(pa + (uint64_t)done * KEEL_PAGE_SIZE), pages - (uint64_t)done);
+        done += step > 0 ? step : 0;
+    } while (step > 0 && (uint64_t)done < pages && !cpu_wanted());
+    return done > 0 ? done : step;
 }
 
 /* Building ends at the seal; a domain may always change its own memory. */
@@ -353,23 +359,33 @@ int64_t call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct
 int64_t call_memory_protect(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                             uint64_t ipa, uint64_t order, uint64_t count, uint64_t perm)
 {
+    int64_t status;
+
     if (!may_build(caller, peer))
         return -KEEL_EBUSY;
     if (order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
         return -KEEL_EINVAL;
-    return space_protect(&peer->space, IPA(ipa), (uint32_t)order, count, (uint32_t)perm);
+    do
+        status = space_protect(&peer->space, IPA(ipa), (uint32_t)order, count, (uint32_t)perm);
+    while (status == -KEEL_EAGAIN && !cpu_wanted());
+    return status;
 }
 
 int64_t call_memory_donate(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                            uint64_t from, uint64_t to, uint64_t order, uint64_t count,
                            uint64_t perm)
 {
+    int64_t status;
+
     if (peer == caller->domain || order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
         return -KEEL_EINVAL;
     if (peer->state != KEEL_DOMAIN_BUILDING)
         return -KEEL_EBUSY;
-    return space_donate(&caller->domain->space, IPA(from), &peer->space, IPA(to), (uint32_t)order,
-                        count, (uint32_t)perm);
+    do
+        status = space_donate(&caller->domain->space, IPA(from), &peer->space, IPA(to),
+                              (uint32_t)order, count, (uint32_t)perm);
+    while (status == -KEEL_EAGAIN && !cpu_wanted());
+    return status;
 }
 
 #define COPY_BYTES_MAX 4096u

@@ -77,6 +77,14 @@ void cpu_attend(struct cpu *cpu);
 /* Makes a CPU choose again: now if it is this one, else by an IPI. */
 void cpu_kick(uint32_t cpu);
 
+/* Between the steps of a long call: lets interrupts in. Whether this CPU now has something better to
+ * do than the next step: then the call comes back with what is done. */
+static inline bool cpu_wanted(void)
+{
+    cpu_window();
+    return __atomic_load_n(&cpu_this()->attention, __ATOMIC_RELAXED);
+}
+
 /* A call may hold a pointer to a vCPU that another CPU is taking apart. A grace is over when every
  * CPU has been on its way out of the kernel since it began; those that have not are kicked. */
 uint64_t cpus_grace_begin(void);

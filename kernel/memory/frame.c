@@ -8,6 +8,7 @@
 
 struct frame_table frame_table;
 static struct lock claim_lock;
+_Static_assert(FRAME_RESERVED == 0, "a table of zeros is one of RESERVED frames");
 
 struct paddr frame_address(const struct frame *frame)
 {
@@ -20,7 +21,7 @@ void frames_init(const struct keel_boot *boot)
     frame_table.first = boot->ram_lo >> KEEL_PAGE_SHIFT;
     frame_table.total = (boot->ram_hi >> KEEL_PAGE_SHIFT) - frame_table.first;
     CHECK(frame_table.total <= boot->frame_table_pages * (KEEL_PAGE_SIZE / sizeof(struct frame)));
-    frames_set(frame_table.frame, frame_table.total, FRAME_WORD(FRAME_RESERVED, 0));
+    cache_scrub(frame_table.frame, boot->frame_table_pages); /* all are RESERVED */
 
     for (uint32_t i = 0; i < boot->nextents; i++) {
         const struct keel_extent *extent = &boot->extent[i];
@@ -37,30 +38,43 @@ void frames_init(const struct keel_boot *boot)
     }
 }
 
-static bool frame_scrub(struct frame *frame)
+/* DIRTY frames become BUSY: all of them, or else the first alone. How many. */
+static uint64_t scrub_begin(struct frame *first, uint64_t pages)
 {
-    uint8_t state = FRAME_DIRTY;
-
-    if (__atomic_compare_exchange_n(&frame->state, &state, FRAME_BUSY, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED)) {
-        cache_scrub_page(phys_to_virt(frame_address(frame)));
-        __atomic_store_n(&frame->state, FRAME_CLEAN, __ATOMIC_RELEASE);
-        return true;
-    }
-    while (state == FRAME_BUSY)
-        state = __atomic_load_n(&frame->state, __ATOMIC_RELAXED);
-    return state == FRAME_CLEAN;
+    lock_take(&claim_lock);
+    if (!frames_are(first, pages, FRAME_WORD(FRAME_DIRTY, 0)))
+        pages = first->state == FRAME_DIRTY;
+    frames_set(first, pages, FRAME_WORD(FRAME_BUSY, 0));
+    lock_release(&claim_lock);
+    return pages;
 }
 
 int64_t frames_scrub(struct paddr pa, uint64_t pages)
 {
-    uint64_t done;
+    struct frame *first = frames_of(pa, 1);
+    uint64_t left = first ? frame_table.total - (uint64_t)(first - frame_table.frame) : 0;
+    uint64_t done = 0;
 
-    for (done = 0; done < pages && done < SCRUB_PAGES_MAX; done++) {
-        struct frame *frame = frames_of(PADDR(pa.v + done * KEEL_PAGE_SIZE), 1);
+    if (left > pages)
+        left = pages;
+    if (left > SCRUB_PAGES_MAX)
+        left = SCRUB_PAGES_MAX;
+    while (done < left) {
+        struct frame *frame = first + done;
+        uint64_t n = scrub_begin(frame, left - done);
 
-        if (!frame || !frame_scrub(frame))
-            break;
+        if (n > 0) {
+            cache_scrub(phys_to_virt(frame_address(frame)), n);
+            __atomic_thread_fence(__ATOMIC_RELEASE);
+            frames_set(frame, n, FRAME_WORD(FRAME_CLEAN, 0));
+        } else {
+            while (__atomic_load_n(&frame->state, __ATOMIC_RELAXED) == FRAME_BUSY)
+                cpu_relax();
+            if (frame->state != FRAME_CLEAN)
+                break;
+            n = 1;
+        }
+        done += n;
     }
     return done > 0 ? (int64_t)done : -KEEL_EINVAL;
 }

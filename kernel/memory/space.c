@@ -285,14 +285,21 @@ static void run_protect(struct space *space, const struct run *run, uint32_t per
     tlb_flush_ipa(space, run->ipa, run->order, run->count);
 }
 
-/* Cleans the caches of what will be fetched as instructions, or read with caches off; at most
- * SPACE_CLEAN pages. False: not all are done yet, or the rest of the work on a whole block is a step
- * of its own. */
-static bool run_clean(struct space *space, const struct run *run) REQUIRES(space->lock)
+/* RAM of its own, as run_is_mapped says, whose caches are clean: for what will be fetched as
+ * instructions, or read with caches off. At most SPACE_CLEAN pages are cleaned; -EAGAIN: not all are
+ * done yet, or the rest of the work on a whole block is a step of its own. Between the steps a block
+ * stays as it was (run_break): it is looked at when they begin and when they are done. */
+static int64_t run_is_clean(struct space *space, const struct run *run) REQUIRES(space->lock)
 {
     uint64_t pages = run->count << run->order;
+    int64_t status;
     uint32_t i;
 
+    if (run->missing || space->cleaning.v != run->ipa.v || space->cleaned == pages) {
+        status = run_is_mapped(space, run, false);
+        if (status < 0)
+            return status;
+    }
     cpu_window(); /* and what was looked at */
     if (space->cleaning.v != run->ipa.v) {
         space->cleaning = run->ipa;
@@ -306,9 +313,9 @@ static bool run_clean(struct space *space, const struct run *run) REQUIRES(space
         space->cleaned++;
     }
     if (space->cleaned < pages || (i > 0 && run->order > 0))
-        return false;
+        return -KEEL_EAGAIN;
     space->cleaning = NOT_CLEANING;
-    return true;
+    return 0;
 }
 
 /* ---- operations ---- */
@@ -403,9 +410,7 @@ static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint6
     lock_take_outer(&space->lock);
     status = run_find(space, ipa, order, count, exec ? SPACE_CLEAN : SPACE_BATCH, &run);
     if (status == 0)
-        status = run_is_mapped(space, &run, perm == 0);
-    if (status == 0 && exec && !run_clean(space, &run))
-        status = -KEEL_EAGAIN;
+        status = exec ? run_is_clean(space, &run) : run_is_mapped(space, &run, perm == 0);
     if (status == 0) {
         cpu_window();
         if (perm == 0)
@@ -482,12 +487,10 @@ int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, 
         status = run_find(from, from_ipa, order, count, target.count, &source);
     if (status == 0) {
         target.count = source.count;
-        status = run_is_mapped(from, &source, false);
+        status = run_is_free(to, &target);
     }
     if (status == 0)
-        status = run_is_free(to, &target);
-    if (status == 0 && clean && !run_clean(from, &source))
-        status = -KEEL_EAGAIN;
+        status = clean ? run_is_clean(from, &source) : run_is_mapped(from, &source, false);
     if (status == 0) {
         cpu_window();
         donate(from, &source, to, &target, perm);

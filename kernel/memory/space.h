@@ -20,7 +20,7 @@
 #define SPACE_IPA_BITS 39 /* width of an IPA: three levels of tables, one page as root */
 #define SPACE_LIMIT    (1ul << SPACE_IPA_BITS)
 #define SPACE_BATCH    32 /* pages of order 0 that one call does */
-#define SPACE_CLEAN    8  /* pages whose caches one call cleans */
+#define SPACE_CLEAN    16 /* pages whose caches one call cleans */
 
 /* Kernel pages of one domain, singly linked through the frame table; all zero. */
 struct pool {

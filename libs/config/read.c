@@ -847,7 +847,7 @@ static void domain_defaults(const struct config *config, struct config_domain *d
     domain->cpus = all_cpus(config);
     domain->console = true;
     domain->vcpus = 1;
-    domain->memory = domain->kind == CONFIG_GUEST ? 0 : 2 * KEEL_BLOCK_SIZE / 2;
+    domain->memory = domain->kind == CONFIG_GUEST ? 0 : KEEL_BLOCK_SIZE / 2;
     domain->restart = (struct config_restart){.limit = 10, .then = CONFIG_THEN_STOP};
     domain->deadline_ms = DEADLINE_MS;
 }

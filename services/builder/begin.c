@@ -11,7 +11,7 @@
 #include <keel/calls.h>
 #include <stddef.h>
 
-#define HEAP_PAGES 512ull
+#define HEAP_PAGES 128ull
 #define POOL_PAGES 64ull /* for own page tables, besides the kernel's first few */
 
 extern const Elf64_Ehdr __ehdr_start;

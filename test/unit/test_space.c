@@ -422,6 +422,22 @@ START_TEST(cleaning_begins_again_after_unmap)
 }
 END_TEST
 
+/* What was looked at before the first step is looked at again after the last. */
+START_TEST(pin_during_cleaning_is_seen)
+{
+    void *address;
+
+    ck_assert_int_eq(space_map(&user, PA(MEMORY), PAGE_IPA(512), 9, 1, R | W), 1);
+    assert_refused(KEEL_EAGAIN, space_protect(&user, PAGE_IPA(512), 9, 1, R | X));
+    ck_assert_int_eq(space_pin(&user, PAGE_IPA(700), &address), 0);
+    for (uint32_t i = 2; i < CLEAN_STEPS; i++)
+        assert_refused(KEEL_EAGAIN, space_protect(&user, PAGE_IPA(512), 9, 1, R | X));
+    assert_refused(KEEL_EBUSY, space_protect(&user, PAGE_IPA(512), 9, 1, R | X));
+    space_unpin(address);
+    ck_assert_int_eq(space_protect(&user, PAGE_IPA(512), 9, 1, R | X), 1);
+}
+END_TEST
+
 /* ---- donate ---- */
 
 START_TEST(donate_moves_pages_with_their_contents)
@@ -843,6 +859,7 @@ int main(void)
     tcase_add_test(tcase, protect_changes_permissions_with_one_flush);
     tcase_add_test(tcase, protect_cleans_a_block_in_steps);
     tcase_add_test(tcase, cleaning_begins_again_after_unmap);
+    tcase_add_test(tcase, pin_during_cleaning_is_seen);
     tcase_add_test(tcase, donate_moves_pages_with_their_contents);
     tcase_add_test(tcase, donate_to_a_machine_cleans_to_memory);
     tcase_add_test(tcase, donate_stays_in_one_table_of_each);

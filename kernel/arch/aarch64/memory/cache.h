@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cache maintenance, by page. Complete when the function returns. Addresses are the kernel's. */
+/* Cache maintenance, by pages. Complete when the function returns. Addresses are the kernel's. */
 #ifndef KERNEL_MEMORY_CACHE_H
 #define KERNEL_MEMORY_CACHE_H
 
-/* Zeroes a page, and cleans it to memory: a guest with its caches off sees no old content. */
-void cache_scrub_page(void *page);
+#include <keel/types.h>
+
+/* Zeroes pages, and cleans them to memory: a guest with its caches off sees no old content. */
+void cache_scrub(void *first, uint64_t pages);
 
 /* Cleans a page to memory, which is also where instructions are fetched from. */
 void cache_clean_page(void *page);

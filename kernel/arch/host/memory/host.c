@@ -78,11 +78,11 @@ struct paddr stage2_nothing(void)
     return PADDR(0);
 }
 
-void cache_scrub_page(void *page)
+void cache_scrub(void *first, uint64_t pages)
 {
-    memset(page, 0, KEEL_PAGE_SIZE);
+    memset(first, 0, pages * KEEL_PAGE_SIZE);
     sched_yield(); /* another CPU may come by */
-    __atomic_fetch_add(&host_counters.pages_scrubbed, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&host_counters.pages_scrubbed, pages, __ATOMIC_RELAXED);
 }
 
 void cache_clean_page(void *page)
