@@ -7,6 +7,8 @@
 #include "memory/cache.h"
 
 struct frame_table frame_table;
+#define SCRUB_STEP 8 /* pages between two windows: about 1,600 instructions */
+
 static struct lock claim_lock;
 _Static_assert(FRAME_RESERVED == 0, "a table of zeros is one of RESERVED frames");
 
@@ -64,12 +66,18 @@ int64_t frames_scrub(struct paddr pa, uint64_t pages)
         uint64_t n = scrub_begin(frame, left - done);
 
         if (n > 0) {
-            cache_scrub(phys_to_virt(frame_address(frame)), n);
+            for (uint64_t i = 0; i < n; i += SCRUB_STEP) {
+                cpu_window();
+                cache_scrub(phys_to_virt(frame_address(frame + i)),
+                            n - i < SCRUB_STEP ? n - i : SCRUB_STEP);
+            }
             __atomic_thread_fence(__ATOMIC_RELEASE);
             frames_set(frame, n, FRAME_WORD(FRAME_CLEAN, 0));
         } else {
-            while (__atomic_load_n(&frame->state, __ATOMIC_RELAXED) == FRAME_BUSY)
+            while (__atomic_load_n(&frame->state, __ATOMIC_RELAXED) == FRAME_BUSY) {
+                cpu_window();
                 cpu_relax();
+            }
             if (frame->state != FRAME_CLEAN)
                 break;
             n = 1;
@@ -79,7 +87,7 @@ int64_t frames_scrub(struct paddr pa, uint64_t pages)
     return done > 0 ? (int64_t)done : -KEEL_EINVAL;
 }
 
-/* A block is 512 frames: these loops are unrolled, and volatile, for which gcc has offsets, where
+/* A block is 512 frames: these loops are unrolled, this one volatile, for which gcc has offsets, where
  * for an atomic access it adds. `pins` may fall meanwhile. */
 bool frames_are(const struct frame *first, uint64_t pages, uint64_t word)
 {
@@ -94,11 +102,12 @@ bool frames_are(const struct frame *first, uint64_t pages, uint64_t word)
 
 void frames_set(struct frame *first, uint64_t pages, uint64_t word)
 {
-    volatile uint64_t *at = &first->word;
-
+    for (; pages >= 8; first += 8, pages -= 8)
 #pragma GCC unroll 8
-    for (uint64_t i = 0; i < pages; i++)
-        at[i] = word;
+        for (uint32_t i = 0; i < 8; i++)
+            first[i].word = word; /* two in one access */
+    for (; pages > 0; first++, pages--)
+        first->word = word;
 }
 
 /* As frames_set; each links to the page that follows it. */

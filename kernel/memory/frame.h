@@ -42,7 +42,7 @@ _Static_assert(sizeof(struct frame) == 8, "eight bytes a frame");
 #define FRAME_WORD(frame_state, frame_owner) \
     ((struct frame){{{.state = (uint8_t)(frame_state), .owner = (uint8_t)(frame_owner)}}}.word)
 
-#define SCRUB_PAGES_MAX 16 /* in one step: 64 KiB, about 3,300 instructions */
+#define SCRUB_PAGES_MAX 64 /* in one go, which lets interrupts in */
 
 /* Fills the table from the boot structure: FREE extents are DIRTY; BUILDER, BUNDLE and DTB are
  * OWNED by the builder; all else, and page 0, is RESERVED. Boot CPU only, once. */

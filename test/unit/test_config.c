@@ -71,10 +71,10 @@ START_TEST(test_service_defaults)
 
     ck_assert_int_eq(d->kind, CONFIG_SERVICE);
     ck_assert_int_eq(d->role, CONFIG_ROLE_NONE);
-    ck_assert_uint_eq(d->memory, 2 << 20);
+    ck_assert_uint_eq(d->memory, 1 << 20);
     ck_assert_uint_eq(d->cpus, 3);
     ck_assert_uint_eq(d->vcpus, 1);
-    ck_assert_uint_eq(d->kernel_pages, 33);
+    ck_assert_uint_eq(d->kernel_pages, 32);
     ck_assert_uint_eq(d->restart.limit, 10);
     ck_assert_int_eq(d->restart.then, CONFIG_THEN_STOP);
     ck_assert(d->console && !d->fp && !d->later);
@@ -84,7 +84,7 @@ START_TEST(test_service_defaults)
                                "g")
                           ->kernel_pages,
                       32 + 4);
-    ck_assert_uint_eq(config.domain[1].kernel_pages, 32 + 1 + 6);
+    ck_assert_uint_eq(config.domain[1].kernel_pages, 32 + 6);
 }
 END_TEST
 
@@ -296,7 +296,7 @@ static const struct {
      "all"},
     {"g { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"600M\"; };"
      "h { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"600M\"; };",
-     "/h: memory: 614528K asked for with 413436K left of the platform's 1024M, expected less in all"},
+     "/h: memory: 614528K asked for with 414464K left of the platform's 1024M, expected less in all"},
     {SERVICE("a", "quota { kernel-memory = \"4K\"; };"),
      "/a/quota: kernel-memory: out of range, expected 32K to 2M"},
     /* CPUs */

@@ -7,40 +7,48 @@
 
 #define CTR_DMINLINE(ctr) (4ul << ((ctr) >> 16 & 15)) /* bytes */
 #define DCZID_BS(dczid)   (4ul << ((dczid)&15))       /* bytes; not prohibited at EL2 */
-_Static_assert(KEEL_PAGE_SIZE % (16 * 256) == 0, "lines of up to 256 bytes");
 
-/* Sixteen lines at a time: the loop would cost as much as what it does. */
-#define for_each_line(first, pages, line, operations)                         \
-    for (char *at = (first), *end = at + (pages)*KEEL_PAGE_SIZE; at < end;)   \
-    __asm__ volatile(".rept 16\n" operations "add %0, %0, %1\n.endr"          \
-                     : "+r"(at)                                               \
-                     : "r"(line)                                              \
+/* The usual size of a line. A page of those is done without a loop, which would cost as much again.
+ */
+#define LINE 64
+_Static_assert(KEEL_PAGE_SIZE == 64 * LINE, "as many as are repeated below");
+#define for_each_line(first, pages, operations)                             \
+    for (char *at = (first), *end = at + (pages)*KEEL_PAGE_SIZE; at < end;) \
+    __asm__ volatile(".rept 64\n" operations "add %0, %0, %1\n.endr"        \
+                     : "+r"(at)                                             \
+                     : "i"(LINE)                                            \
                      : "memory")
 
-static void clean_lines(char *first, uint64_t pages)
+static bool lines_are_usual(void)
 {
-    uint64_t line = CTR_DMINLINE(sysreg_read(ctr_el0));
+    return likely(CTR_DMINLINE(sysreg_read(ctr_el0)) == LINE);
+}
 
-    for_each_line(first, pages, line, "dc cvac, %0\n");
+static void clean_otherwise(char *at, uint64_t pages)
+{
+    const char *end = at + pages * KEEL_PAGE_SIZE;
+
+    for (; at < end; at += CTR_DMINLINE(sysreg_read(ctr_el0)))
+        __asm__ volatile("dc cvac, %0" ::"r"(at) : "memory");
 }
 
 void cache_scrub(void *first, uint64_t pages)
 {
-    uint64_t line = CTR_DMINLINE(sysreg_read(ctr_el0));
-    uint64_t block = DCZID_BS(sysreg_read(dczid_el0));
-
-    if (likely(block == line)) {
-        for_each_line(first, pages, line, "dc zva, %0\ndc cvac, %0\n");
+    if (lines_are_usual() && DCZID_BS(sysreg_read(dczid_el0)) == LINE) {
+        for_each_line(first, pages, "dc zva, %0\ndc cvac, %0\n");
     } else {
         memset(first, 0, pages * KEEL_PAGE_SIZE);
-        clean_lines(first, pages);
+        clean_otherwise(first, pages);
     }
     dsb(sy);
 }
 
 void cache_clean_page(void *page)
 {
-    clean_lines(page, 1);
+    if (lines_are_usual())
+        for_each_line(page, 1, "dc cvac, %0\n");
+    else
+        clean_otherwise(page, 1);
     dsb(sy);
 }
 

@@ -3,8 +3,12 @@
 #ifndef ARCH_RELAX_H
 #define ARCH_RELAX_H
 
+#include <sched.h>
+
+/* Others may have to run first: there are more threads than CPUs. */
 static inline void cpu_relax(void)
 {
+    sched_yield();
 }
 
 static inline void cpu_window(void)
