@@ -87,17 +87,17 @@ def dispatch(calls):
         out.append(f"    case CALL_{call['name'].upper()}:")
         first = 0
         values = ["caller"]
+        refused = ""
         if has_peer(call):
             name = "authority_peer_any" if call.get("any_incarnation") else "authority_peer"
             out.append(f"        status = {name}(caller->domain, x[0], {rights_mask(call)}, &peer, &edge);")
-            out.append("        if (unlikely(status < 0))\n            return status;")
+            refused = "unlikely(status < 0) ? status : "
             values += ["peer", "edge"]
             first = 1
         elif call["rights"]:
-            out.append(f"        if (unlikely(!(caller->domain->authority.self & ({rights_mask(call)}))))")
-            out.append("            return -KEEL_EACCES;")
+            refused = f"unlikely(!(caller->domain->authority.self & ({rights_mask(call)}))) ? -KEEL_EACCES : "
         values += [f"x[{n}]" for n in range(first, len(call["args"]))]
-        out.append(f"        return call_{call['name']}({', '.join(values)});")
+        out.append(f"        return {refused}call_{call['name']}({', '.join(values)});")
     out.append("    default:\n        return -KEEL_ENOSYS;\n    }\n}\n\n#endif")
     return out
 
