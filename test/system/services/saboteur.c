@@ -6,6 +6,7 @@
  *   count=N      kills of each
  *   every=MS     on average; the next one comes only when the victim lives again
  *   seed=N
+ *   only=N       one way: its number in enum fault
  *   NAME...      victims; each has an edge with read, registers, stop and watch
  */
 #include <keel/calls.h>
@@ -41,7 +42,7 @@ static struct victim {
     uint32_t life, kills;
     bool serves; /* a machine's accesses: its silence is noticed */
 } victim[VICTIMS_MAX];
-static uint32_t victims, turn, count = 1, every = 100;
+static uint32_t victims, turn, count = 1, every = 100, only = FAULTS;
 static struct loop_timer timer;
 
 static uint32_t below(uint32_t n)
@@ -141,7 +142,9 @@ static void attempt(struct victim *v)
         KEEL_PEER_INCARNATION(now.peer) == v->life)
         return; /* it has had its share, or has not come back yet */
     peer = now.peer;
-    if (!v->gadget)
+    if (only < FAULTS)
+        fault = (enum fault)only;
+    if (!v->gadget && fault != KILL)
         v->gadget = gadget_find(peer);
     if (fault == SILENCE && !v->serves)
         fault = YIELD;
@@ -182,9 +185,9 @@ int main(int argc, char **argv)
 
     for (int i = 1; i < argc; i++) {
         if (number(argv[i], "count=", &count) || number(argv[i], "every=", &every) ||
-            number(argv[i], "seed=", &seed))
+            number(argv[i], "seed=", &seed) || number(argv[i], "only=", &only))
             continue;
-        const struct keel_connection *connection = keel_connection_with(argv[i], 0, KEEL_RIGHT_REGISTERS);
+        const struct keel_connection *connection = keel_connection_with(argv[i], 0, KEEL_RIGHT_STOP);
         if (!connection || victims == VICTIMS_MAX) {
             printf("no edge to %s\n", argv[i]);
             return EXIT_FAILURE;
