@@ -55,6 +55,8 @@ enum keel_reply {
     KEEL_REPLY_ABORT = 1, /* the guest takes a synchronous external abort (HVC, SMC: undefined) */
     KEEL_REPLY_RETRY = 2, /* the guest executes the instruction again */
     KEEL_REPLY_OFF = 3,   /* the vCPU is off until `vcpu_start` */
+    KEEL_REPLY_CONFIGURE = 4, /* WRITE: as DONE, after `irq_configure` with `value`; the edge has INTERRUPT,
+                                 too. An error of that is no answer */
 };
 
 enum keel_domain_state {

@@ -21,19 +21,24 @@ enum keel_irq_field {
     KEEL_IRQ_FIELDS = 7,
 };
 
-/* Applies `value` to `count` interrupts from `intid`, or, for one-bit fields, only those in mask. */
+/* Argument of `irq_configure`, and of KEEL_REPLY_CONFIGURE: sets a field of some interrupts. */
 struct keel_irq_configure {
-    uint16_t intid;
-    uint8_t count;  /* 1..32 */
-    uint8_t vcpu;   /* whose private interrupts, where intid < 32 */
-    uint8_t field;  /* enum keel_irq_field */
+    uint32_t mask; /* bit n: INTID 32 * bank + n; at least one */
+    uint8_t bank;
+    uint8_t vcpu;  /* whose private interrupts, if bank is 0 */
+    uint8_t field; /* enum keel_irq_field */
     uint8_t value;
-    uint16_t reserved; /* 0 */
-    uint32_t mask;     /* bit n: intid + n */
-    uint32_t reserved2; /* 0 */
 };
-KEEL_ABI_SIZE(struct keel_irq_configure, 16);
-#define KEEL_IRQ_CONFIGURES_MAX 4
+KEEL_ABI_SIZE(struct keel_irq_configure, 8);
+
+/* As it is in a register. Never 0. */
+static inline uint64_t keel_irq_word(struct keel_irq_configure entry)
+{
+    uint64_t word;
+
+    __builtin_memcpy(&word, &entry, sizeof(word));
+    return word;
+}
 
 /* Answer of `irq_read` for one interrupt. */
 struct keel_irq_state {

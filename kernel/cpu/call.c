@@ -67,13 +67,21 @@ int64_t call_wait(struct vcpu *caller, uint64_t deadline)
     return wait(caller, deadline);
 }
 
-static int64_t answer_decode(struct vcpu *caller, struct domain *peer, uint64_t seq,
-                             uint64_t action, struct vcpu **vcpu)
+static int64_t configure(struct domain *peer, const struct keel_edge *edge, uint64_t word);
+
+/* Finds who is to be answered, and does what goes before the answer. */
+static int64_t answer_begin(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+                            uint64_t seq, uint64_t *action, uint64_t value, struct vcpu **vcpu)
 {
-    if (unlikely(action > KEEL_REPLY_OFF))
+    if (unlikely(*action > KEEL_REPLY_CONFIGURE))
         return -KEEL_EINVAL;
     *vcpu = exit_find(caller->domain, peer, seq);
-    return likely(*vcpu) ? 0 : -KEEL_ENOENT;
+    if (unlikely(!*vcpu))
+        return -KEEL_ENOENT;
+    if (likely(*action != KEEL_REPLY_CONFIGURE))
+        return 0;
+    *action = KEEL_REPLY_DONE;
+    return edge->rights & KEEL_RIGHT_INTERRUPT ? configure(peer, edge, value) : -KEEL_EACCES;
 }
 
 int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -81,7 +89,7 @@ int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct k
 {
     struct cpu *cpu = cpu_this();
     struct vcpu *vcpu;
-    int64_t status = answer_decode(caller, peer, seq, action, &vcpu);
+    int64_t status = answer_begin(caller, peer, edge, seq, &action, value, &vcpu);
 
     if (unlikely(status < 0))
         return status;
@@ -109,7 +117,7 @@ int64_t call_reply(struct vcpu *caller, struct domain *peer, const struct keel_e
                    uint64_t seq, uint64_t action, uint64_t value)
 {
     struct vcpu *vcpu;
-    int64_t status = answer_decode(caller, peer, seq, action, &vcpu);
+    int64_t status = answer_begin(caller, peer, edge, seq, &action, value, &vcpu);
 
     if (status < 0)
         return status;
@@ -474,23 +482,23 @@ static bool has_irqs(const struct domain *domain)
     return domain->kind == KEEL_DOMAIN_MACHINE && domain_exists(domain);
 }
 
-int64_t call_irq_configure(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                           uint64_t list, uint64_t n)
+static __attribute__((noinline)) int64_t configure(struct domain *peer,
+                                                   const struct keel_edge *edge, uint64_t word)
 {
-    struct keel_irq_configure entry[KEEL_IRQ_CONFIGURES_MAX];
-    int64_t status;
+    struct keel_irq_configure entry;
 
-    if (n == 0 || n > KEEL_IRQ_CONFIGURES_MAX || !has_irqs(peer))
+    __builtin_memcpy(&entry, &word, sizeof(entry));
+    if (!has_irqs(peer))
         return -KEEL_EINVAL;
-    status = space_read(&caller->domain->space, IPA(list), entry, n * sizeof(entry[0]));
-    if (status < 0)
-        return status;
     if (!window_all(edge, peer))
         return -KEEL_EACCES;
-    for (uint64_t i = 0; i < n; i++)
-        if (!vgic_configure_valid(peer, &entry[i]))
-            return -KEEL_EINVAL;
-    return vgic_configure(peer, entry, (uint32_t)n);
+    return vgic_configure_valid(peer, entry) ? vgic_configure(peer, entry) : -KEEL_EINVAL;
+}
+
+int64_t call_irq_configure(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+                           uint64_t entry)
+{
+    return configure(peer, edge, entry);
 }
 
 int64_t call_irq_controller(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGES_PER_TURN 32 /* of one ring, before exits and timers are looked at again */
+#define MESSAGES_PER_TURN 32       /* of one ring, before exits and timers are looked at again */
 #define TURN_NS           2000000u /* after which each ring has at most one more message's turn */
 #define TIMERS_PER_TURN   16
 #define INTERRUPT_BITS    32u
@@ -284,10 +284,25 @@ struct answer {
     struct loop_reply reply;
 };
 
+/* An answer that was refused: the interrupts were to be configured first, which takes until vCPUs
+ * elsewhere have been through the kernel. If it can't be done, the guest did what it may not do. If
+ * nobody waits for the answer any more, it does not matter. */
+static __attribute__((noinline)) void answer_again(struct answer answer)
+{
+    int64_t status = -KEEL_EAGAIN;
+    if (answer.reply.action != KEEL_REPLY_CONFIGURE)
+        return;
+    while (status == -KEEL_EAGAIN)
+        status = keel_reply(answer.peer, answer.seq, answer.reply.action, answer.reply.value);
+    if (status < 0)
+        keel_reply(answer.peer, answer.seq, KEEL_REPLY_ABORT, 0);
+}
+
 static inline void answer_send(struct answer answer)
 {
-    if (answer.due)
-        keel_reply(answer.peer, answer.seq, answer.reply.action, answer.reply.value);
+    if (answer.due &&
+        keel_reply(answer.peer, answer.seq, answer.reply.action, answer.reply.value) < 0)
+        answer_again(answer);
 }
 
 /* Whatever the kernel says that is not an exit, and an exit that wraps around the end of the ring.
@@ -357,6 +372,8 @@ static inline __attribute__((always_inline)) uint64_t turn(uint64_t events)
     } else if (answer.due) {
         events = (uint64_t)keel_reply_wait(answer.peer, answer.seq, answer.reply.action,
                                            answer.reply.value, loop.deadline);
+        if (__builtin_expect(events_failed(events), false))
+            answer_again(answer);
     } else {
         events = (uint64_t)keel_wait(loop.deadline);
     }

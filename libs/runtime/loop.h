@@ -19,6 +19,7 @@
 
 #include <argo/argo.h>
 #include <keel/event.h>
+#include <keel/interrupt.h>
 #include <must_check.h>
 
 /* The answer to an exit; x0 and x1, so that it costs nothing. */
@@ -31,6 +32,12 @@ struct loop_reply {
 static inline struct loop_reply loop_done(uint64_t value)
 {
     return (struct loop_reply){KEEL_REPLY_DONE, value};
+}
+
+/* Of a write through an edge that has INTERRUPT, too: once the interrupts are what the entry says. */
+static inline struct loop_reply loop_configure(struct keel_irq_configure entry)
+{
+    return (struct loop_reply){KEEL_REPLY_CONFIGURE, keel_irq_word(entry)};
 }
 
 static inline struct loop_reply loop_abort(void)

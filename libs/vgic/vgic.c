@@ -70,27 +70,28 @@ static uint32_t frame_bits(const struct frame *frame, uint32_t intid)
     return n >= 32 ? UINT32_MAX : (1u << n) - 1;
 }
 
-/* Field of the one-bit bank at an offset below IPRIORITYR, or KEEL_IRQ_FIELDS; `value`: 1 for a
+/* What the one-bit bank at an offset below IPRIORITYR is: KEEL_IRQ_FIELDS: nothing; `value`: 1 for a
  * register whose ones set, 0 for one whose ones clear. */
-static uint8_t bit_bank(uint32_t offset, uint8_t *value)
+struct bit_bank {
+    uint8_t field, value;
+};
+
+static struct bit_bank bit_bank(uint32_t offset)
 {
     switch (offset & ~0x7Fu) {
     case GICD_IGROUPR:
-        return KEEL_IRQ_GROUP;
+        return (struct bit_bank){KEEL_IRQ_GROUP, 1};
     case GICD_ISENABLER:
     case GICD_ICENABLER:
-        *value = offset < GICD_ICENABLER;
-        return KEEL_IRQ_ENABLED;
+        return (struct bit_bank){KEEL_IRQ_ENABLED, offset < GICD_ICENABLER};
     case GICD_ISPENDR:
     case GICD_ICPENDR:
-        *value = offset < GICD_ICPENDR;
-        return KEEL_IRQ_PENDING;
+        return (struct bit_bank){KEEL_IRQ_PENDING, offset < GICD_ICPENDR};
     case GICD_ISACTIVER:
     case GICD_ICACTIVER:
-        *value = offset < GICD_ICACTIVER;
-        return KEEL_IRQ_ACTIVE;
+        return (struct bit_bank){KEEL_IRQ_ACTIVE, offset < GICD_ICACTIVER};
     default:
-        return KEEL_IRQ_FIELDS;
+        return (struct bit_bank){KEEL_IRQ_FIELDS, 0};
     }
 }
 
@@ -108,20 +109,19 @@ static void read_states(const struct frame *frame, uint32_t intid, uint32_t n, u
     step->intid = (uint16_t)intid;
 }
 
-/* Adds an entry to a CONFIGURE step, for the interrupts of mask from intid. */
+/* Adds an entry to a CONFIGURE step, for the interrupts of mask from intid: they are in one bank. */
 static void configure(const struct frame *frame, struct vgic_step *step, uint32_t intid,
-                      uint32_t count, uint32_t mask, uint8_t field, uint8_t value)
+                      uint32_t mask, uint8_t field, uint8_t value)
 {
     if (mask == 0) {
         return;
     }
     step->list[step->n++] = (struct keel_irq_configure){
-        .intid = (uint16_t)intid,
-        .count = (uint8_t)count,
+        .mask = mask << intid % 32,
+        .bank = (uint8_t)(intid / 32),
         .vcpu = frame->vcpu,
         .field = field,
         .value = value,
-        .mask = mask,
     };
     step->action = VGIC_CONFIGURE;
 }
@@ -130,20 +130,16 @@ static void configure(const struct frame *frame, struct vgic_step *step, uint32_
 static void bits_write(const struct frame *frame, uint32_t offset, uint32_t value,
                        struct vgic_step *step)
 {
-    uint8_t set = 0;
-    uint8_t field = bit_bank(offset, &set);
+    struct bit_bank bank = bit_bank(offset);
     uint32_t intid = (offset & 0x7Fu) * 8;
     uint32_t bits = frame_bits(frame, intid);
-    uint32_t count = intid < frame->end && frame->end - intid < 32 ? frame->end - intid : 32;
 
-    if (field == KEEL_IRQ_FIELDS) {
+    if (bank.field == KEEL_IRQ_FIELDS) {
         return;
     }
-    if (field == KEEL_IRQ_GROUP) {
-        configure(frame, step, intid, count, bits & value, field, 1);
-        configure(frame, step, intid, count, bits & ~value, field, 0);
-    } else {
-        configure(frame, step, intid, count, bits & value, field, set);
+    configure(frame, step, intid, bits & value, bank.field, bank.value);
+    if (bank.field == KEEL_IRQ_GROUP) {
+        configure(frame, step, intid, bits & ~value, bank.field, 0);
     }
 }
 
@@ -157,13 +153,18 @@ static void priority_write(const struct frame *frame, uint32_t intid, uint32_t n
     if (n > frame->end - intid) {
         n = frame->end - intid;
     }
+    value &= PRIORITY_MASK * 0x01010101u;
+    if (n == 4 && value == (value & 0xFFu) * 0x01010101u) { /* as most do */
+        configure(frame, step, intid, 0xFu, KEEL_IRQ_PRIORITY, (uint8_t)value);
+        return;
+    }
     for (uint32_t i = 0; i < n;) {
         uint8_t priority = (uint8_t)(value >> (8 * i)) & PRIORITY_MASK;
         uint32_t same = 1;
         while (i + same < n && ((uint8_t)(value >> (8 * (i + same))) & PRIORITY_MASK) == priority) {
             same++;
         }
-        configure(frame, step, intid + i, same, (1u << same) - 1, KEEL_IRQ_PRIORITY, priority);
+        configure(frame, step, intid + i, (1u << same) - 1, KEEL_IRQ_PRIORITY, priority);
         i += same;
     }
 }
@@ -181,9 +182,8 @@ static void trigger_write(const struct frame *frame, uint32_t intid, uint32_t va
         edge |= (value >> (2 * i + 1) & 1) << i;
     }
     uint32_t bits = frame_bits(frame, intid) & 0xFFFFu;
-    uint32_t count = intid < frame->end && frame->end - intid < 16 ? frame->end - intid : 16;
-    configure(frame, step, intid, count, bits & edge, KEEL_IRQ_TRIGGER, 1);
-    configure(frame, step, intid, count, bits & ~edge, KEEL_IRQ_TRIGGER, 0);
+    configure(frame, step, intid, bits & edge, KEEL_IRQ_TRIGGER, 1);
+    configure(frame, step, intid, bits & ~edge, KEEL_IRQ_TRIGGER, 0);
 }
 
 /* Whether an access inside the banks has a size that they allow: words; bytes for priorities. */
@@ -199,8 +199,7 @@ static void bank_read(const struct frame *frame, uint32_t offset, unsigned size,
     if (!bank_size_allowed(offset, size)) {
         step->action = VGIC_ABORT;
     } else if (offset < GICD_IPRIORITYR) {
-        uint8_t set;
-        uint8_t field = bit_bank(offset, &set);
+        uint8_t field = bit_bank(offset).field;
         if (field == KEEL_IRQ_FIELDS) {
             done(step, 0);
         } else {
@@ -257,7 +256,7 @@ static void router_write(const struct vgic *gic, const struct frame *frame, uint
         step->action = VGIC_ABORT;
     } else if (!(offset & 4) && intid >= frame->first && intid < frame->end &&
                (value & affinity) < gic->vcpus) {
-        configure(frame, step, intid, 1, 1, KEEL_IRQ_TARGET, (uint8_t)value);
+        configure(frame, step, intid, 1, KEEL_IRQ_TARGET, (uint8_t)value);
     }
 }
 

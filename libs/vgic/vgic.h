@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decoding of a guest's GICv3 distributor and redistributors. The state of every interrupt is the
- * kernel's; an access becomes one step that the caller takes: a list for `irq_configure`, a range
+ * kernel's; an access becomes one step that the caller takes: entries for `irq_configure`, a range
  * for `irq_read`, or just a value. No I/O, no allocation, no loop over more than one register.
  *
  * The guest sees one security state (DS), affinity routing only, SPIs without 1-of-N and without
@@ -26,7 +26,7 @@ struct vgic {
 enum vgic_action {
     VGIC_DONE,      /* nothing to call; a read's answer is `value` */
     VGIC_ABORT,     /* the guest takes an external abort */
-    VGIC_CONFIGURE, /* irq_configure(list, n) */
+    VGIC_CONFIGURE, /* irq_configure, each of list[n] */
     VGIC_CONTROL,   /* irq_controller(value) */
     VGIC_READ,      /* irq_read(vcpu, intid, n), then the answer is vgic_value() */
 };

@@ -100,7 +100,8 @@ static void uart_update(struct guest *guest)
 
 /* --- UART ------------------------------------------------------------------------------------ */
 
-/* A write to a register. False: its byte has no room on the serial line, and nothing was changed. */
+/* A write to a register. False: its byte has no room on the serial line, and nothing was changed.
+ */
 static bool uart_set(struct guest *guest, keel_peer from, uint64_t seq, uint32_t offset,
                      uint32_t value)
 {
@@ -239,12 +240,13 @@ static struct loop_reply refuse(struct guest *guest)
     return loop_abort();
 }
 
-/* The call that a step asks for, once. */
-static int64_t step_call(keel_peer to, const struct vgic_step *step, struct keel_irq_state *states)
+/* The call that a step asks for, or the nth of them, once. */
+static int64_t step_call(keel_peer to, const struct vgic_step *step, unsigned n,
+                         struct keel_irq_state *states)
 {
     switch (step->action) {
     case VGIC_CONFIGURE:
-        return keel_irq_configure(to, step->list, step->n);
+        return keel_irq_configure(to, keel_irq_word(step->list[n]));
     case VGIC_CONTROL:
         return keel_irq_controller(to, step->value);
     case VGIC_READ:
@@ -260,10 +262,15 @@ static __attribute__((noinline)) struct loop_reply step_make(struct guest *guest
 {
     keel_peer to = peer(guest, guest->config.interrupt_edge);
     struct keel_irq_state states[KEEL_IRQ_READS_MAX];
+    unsigned calls = step->action == VGIC_CONFIGURE ? step->n : 1, n = 0;
     int64_t status = -KEEL_EAGAIN;
 
-    for (unsigned i = 0; i < EAGAIN_MAX && status == -KEEL_EAGAIN; i++) {
-        status = step_call(to, step, states);
+    for (unsigned i = 0; i < EAGAIN_MAX && n < calls; i++) {
+        status = step_call(to, step, n, states);
+        n += status == 0;
+        if (status != 0 && status != -KEEL_EAGAIN) {
+            break;
+        }
     }
     if (status == 0) {
         return loop_done(step->action == VGIC_READ ? vgic_value(step, states) : 0);
@@ -271,9 +278,18 @@ static __attribute__((noinline)) struct loop_reply step_make(struct guest *guest
     return status == -KEEL_EAGAIN ? loop_retry() : refuse(guest);
 }
 
-static struct loop_reply step_take(struct guest *guest, const struct vgic_step *step)
+/* A change of one kind, through the edge that has the interrupts, goes with the answer. */
+static struct loop_reply step_take(struct guest *guest, const struct keel_exit *exit,
+                                   const struct vgic_step *step)
 {
-    return step->action == VGIC_DONE ? loop_done(step->value) : step_make(guest, step);
+    if (step->action == VGIC_DONE) {
+        return loop_done(step->value);
+    }
+    if (step->action == VGIC_CONFIGURE && step->n == 1 &&
+        KEEL_PEER_EDGE(exit->peer) == guest->config.interrupt_edge) {
+        return loop_configure(step->list[0]);
+    }
+    return step_make(guest, step);
 }
 
 static struct loop_reply distributor(struct guest *guest, const struct keel_exit *exit,
@@ -286,7 +302,7 @@ static struct loop_reply distributor(struct guest *guest, const struct keel_exit
     } else {
         vgic_distributor_write(&guest->state->gic, offset, exit->size, exit->args[1], &step);
     }
-    return step_take(guest, &step);
+    return step_take(guest, exit, &step);
 }
 
 static struct loop_reply redistributor(struct guest *guest, const struct keel_exit *exit,
@@ -299,7 +315,7 @@ static struct loop_reply redistributor(struct guest *guest, const struct keel_ex
     } else {
         vgic_redistributor_write(&guest->state->gic, offset, exit->size, exit->args[1], &step);
     }
-    return step_take(guest, &step);
+    return step_take(guest, exit, &step);
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
@@ -441,8 +457,8 @@ bool guest_init(struct guest *guest, const struct guest_config *config,
         vault_order();
         vault->magic = VAULT_MAGIC;
     }
-    *guest = (struct guest){
-        .config = *config, .vault = vault, .state = &vault->state[vault->current]};
+    *guest =
+        (struct guest){.config = *config, .vault = vault, .state = &vault->state[vault->current]};
     line_init(&guest->line, &vault->line, fits, guest->state->output, console, on_room, guest);
     if (console) {
         guest->input = (struct stream_reader){.domain = console->domain,

@@ -158,6 +158,18 @@ static uint64_t some_value(struct input *input, const char *name)
     return some_number(input);
 }
 
+static uint64_t some_word(struct input *input)
+{
+    return keel_irq_word((struct keel_irq_configure){
+        .mask = (uint32_t)(input_below(input, 2) ? 1u << input_below(input, 32)
+                                                 : input_take(input, 4)),
+        .bank = (uint8_t)(input_below(input, 8) ? input_below(input, 2) : input_take(input, 1)),
+        .vcpu = (uint8_t)(input_below(input, 8) ? input_below(input, 2) : input_take(input, 1)),
+        .field = (uint8_t)input_below(input, KEEL_IRQ_FIELDS + 1),
+        .value = (uint8_t)(input_below(input, 2) ? 1 : input_take(input, 1)),
+    });
+}
+
 static uint64_t some_perm(struct input *input)
 {
     static const uint8_t perms[] = {KEEL_PERM_READ | KEEL_PERM_WRITE,
@@ -239,26 +251,6 @@ static size_t fill_copies(struct input *input, const struct domain *target, void
     return n * sizeof *copy;
 }
 
-static size_t fill_irqs(struct input *input, const struct domain *target, void *to)
-{
-    struct keel_irq_configure *entry = to;
-    uint32_t n = 1 + input_below(input, KEEL_IRQ_CONFIGURES_MAX);
-
-    (void)target;
-    for (uint32_t i = 0; i < n; i++)
-        entry[i] = (struct keel_irq_configure){
-            .intid =
-                (uint16_t)(input_below(input, 8) ? input_below(input, 64) : input_take(input, 2)),
-            .count = (uint8_t)(input_below(input, 8) ? 1 + input_below(input, 32)
-                                                     : input_take(input, 1)),
-            .vcpu = (uint8_t)(input_below(input, 8) ? input_below(input, 2) : input_take(input, 1)),
-            .field = (uint8_t)input_below(input, KEEL_IRQ_FIELDS + 1),
-            .value = (uint8_t)(input_below(input, 2) ? 1 : input_take(input, 1)),
-            .mask = (uint32_t)(input_below(input, 2) ? UINT32_MAX : input_take(input, 4)),
-        };
-    return n * sizeof *entry;
-}
-
 static size_t fill_registers(struct input *input, const struct domain *target, void *to)
 {
     struct keel_registers registers = {.pc = input_take(input, 2), .sp = input_take(input, 2)};
@@ -311,9 +303,9 @@ static const struct {
     const char *type;
     size_t (*fill)(struct input *input, const struct domain *target, void *to);
 } structures[] = {
-    {"struct keel_edge", fill_edge},           {"struct keel_domain_params", fill_params},
-    {"struct keel_copy", fill_copies},         {"struct keel_irq_configure", fill_irqs},
-    {"struct keel_registers", fill_registers}, {"struct keel_plan", fill_plan},
+    {"struct keel_edge", fill_edge},   {"struct keel_domain_params", fill_params},
+    {"struct keel_copy", fill_copies}, {"struct keel_registers", fill_registers},
+    {"struct keel_plan", fill_plan},
 };
 
 /* A pointer: mostly to a structure of that type that was put there; *bytes: how large it is. */
@@ -359,6 +351,8 @@ static void make_arguments(struct input *input, const struct domain *caller,
             x[i] = bytes && input_below(input, 8) ? bytes : some_count(input);
         } else if (strcmp(class, "perm") == 0) {
             x[i] = some_perm(input);
+        } else if (strcmp(class, "word") == 0) {
+            x[i] = some_word(input);
         } else if (strcmp(class, "time") == 0) {
             x[i] = input_below(input, 2) ? 0 : host_now + input_take(input, 3);
         } else if (grammar->type[i][0]) {
@@ -389,8 +383,8 @@ static void aim_reply(struct input *input, const struct domain *caller, uint64_t
     x[8] = input_below(input, 2) ? GRAMMAR_REPLY : GRAMMAR_REPLY_WAIT;
     x[0] = aimed ? client->exit.message.peer : some_peer(input, caller, KEEL_RIGHT_SERVE);
     x[1] = aimed && input_below(input, 8) ? client->exit.message.seq : some_number(input);
-    x[2] = input_below(input, 5);
-    x[3] = input_take(input, 1);
+    x[2] = input_below(input, 6);
+    x[3] = x[2] == KEEL_REPLY_CONFIGURE ? some_word(input) : input_take(input, 1);
     x[4] = 0;
 }
 

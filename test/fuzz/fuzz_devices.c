@@ -42,10 +42,17 @@ static void check_entry(const struct keel_irq_configure *entry)
                      : entry->field == KEEL_IRQ_TARGET ? world.vcpus - 1
                                                        : 1;
 
-    must(entry->count >= 1 && entry->count <= 32);
-    must((uint32_t)entry->intid + entry->count <= 32 + world.spis);
+    must(entry->mask != 0);
+    must(entry->bank * 32u + 31 - (uint32_t)__builtin_clz(entry->mask) < 32 + world.spis);
     must(entry->vcpu < world.vcpus && entry->field < KEEL_IRQ_FIELDS && entry->value <= limit);
-    must(entry->reserved == 0 && entry->reserved2 == 0);
+}
+
+static void check_word(uint64_t word)
+{
+    struct keel_irq_configure entry;
+
+    memcpy(&entry, &word, sizeof entry);
+    check_entry(&entry);
 }
 
 static int64_t some_status(void)
@@ -115,14 +122,9 @@ int64_t keel_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t 
         must(world.line[b == KEEL_MACHINE_RTC_IRQ] != c); /* only changes are told */
         world.line[b == KEEL_MACHINE_RTC_IRQ] = c;
         return some_status();
-    case CONFIGURE: {
-        const struct keel_irq_configure *list = (const void *)(uintptr_t)b;
-
-        must(c >= 1 && c <= KEEL_IRQ_CONFIGURES_MAX);
-        for (uint64_t i = 0; i < c; i++)
-            check_entry(&list[i]);
+    case CONFIGURE:
+        check_word(b);
         return some_status();
-    }
     case CONTROL:
         must(!(b & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED)));
         return some_status();
@@ -149,7 +151,7 @@ int64_t keel_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t 
 static void learn(void)
 {
     (void)!keel_irq_raise(0, 0, 0);
-    (void)!keel_irq_configure(0, NULL, 0);
+    (void)!keel_irq_configure(0, 0);
     (void)!keel_irq_controller(0, 0);
     (void)!keel_irq_read(0, 0, 0, NULL, 0);
     (void)!keel_reply(0, 0, 0, 0);
@@ -311,7 +313,11 @@ static void an_exit(struct input *input, uint32_t incarnation, uint64_t seq)
         world.waiting[exit.vcpu].seq = seq;
         return;
     }
-    must(answer.action <= KEEL_REPLY_OFF);
+    must(answer.action <= KEEL_REPLY_CONFIGURE);
+    if (answer.action == KEEL_REPLY_CONFIGURE) {
+        must(exit.kind == KEEL_EXIT_WRITE);
+        check_word(answer.value);
+    }
     must(exit.kind != KEEL_EXIT_READ ||
          answer.value <= UINT64_MAX >> (64 - 8 * (exit.size < 4 ? 4 : exit.size)));
 }

@@ -269,13 +269,14 @@ static void fill(uint16_t id, uint64_t page)
 static void interrupts_on(struct domain *domain)
 {
     static const struct keel_irq_configure list[] = {
-        {.intid = 0, .count = 32, .field = KEEL_IRQ_GROUP, .value = 1, .mask = UINT32_MAX},
-        {.intid = 0, .count = 32, .field = KEEL_IRQ_ENABLED, .value = 1, .mask = UINT32_MAX},
-        {.intid = 32, .count = 32, .field = KEEL_IRQ_GROUP, .value = 1, .mask = UINT32_MAX},
-        {.intid = 32, .count = 32, .field = KEEL_IRQ_ENABLED, .value = 1, .mask = 0xffff},
+        {.bank = 0, .field = KEEL_IRQ_GROUP, .value = 1, .mask = UINT32_MAX},
+        {.bank = 0, .field = KEEL_IRQ_ENABLED, .value = 1, .mask = UINT32_MAX},
+        {.bank = 1, .field = KEEL_IRQ_GROUP, .value = 1, .mask = UINT32_MAX},
+        {.bank = 1, .field = KEEL_IRQ_ENABLED, .value = 1, .mask = 0xffff},
     };
 
-    must(vgic_configure(domain, list, sizeof(list) / sizeof(list[0])) == 0);
+    for (uint32_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+        must(vgic_configure(domain, list[i]) == 0);
     must(vgic_control(domain, KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED) == 0);
 }
 

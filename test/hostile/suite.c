@@ -231,18 +231,15 @@ static void fill_copy(struct suite *suite, struct keel_copy *copy, bool from)
         copy->bytes = page_address(HOLE) - copy->here;
 }
 
-static void fill_irq(struct suite *suite, struct keel_irq_configure *irq)
+static uint64_t irq_word(struct suite *suite)
 {
-    *irq = (struct keel_irq_configure){
-        .intid = (uint16_t)small(suite, 64),
-        .count = (uint8_t)small(suite, 32),
+    return keel_irq_word((struct keel_irq_configure){
+        .mask = one_in(suite, 2) ? 1 : (uint32_t)value(suite),
+        .bank = (uint8_t)small(suite, 1),
         .vcpu = (uint8_t)small(suite, 0),
         .field = (uint8_t)small(suite, 6),
         .value = (uint8_t)small(suite, 1),
-        .reserved = one_in(suite, 16) ? 1 : 0,
-        .mask = (uint32_t)value(suite),
-        .reserved2 = one_in(suite, 16) ? 1 : 0,
-    };
+    });
 }
 
 static void fill_edge(struct suite *suite, struct keel_edge *edge)
@@ -413,7 +410,6 @@ static uint64_t size_of(const char *type)
         {"struct keel_life", sizeof(struct keel_life)},
         {"struct keel_refusals", sizeof(struct keel_refusals)},
         {"struct keel_copy", sizeof(struct keel_copy)},
-        {"struct keel_irq_configure", sizeof(struct keel_irq_configure)},
         {"struct keel_irq_state", sizeof(struct keel_irq_state)},
         {"struct keel_edge", sizeof(struct keel_edge)},
         {"struct keel_plan", sizeof(struct keel_plan)},
@@ -441,8 +437,6 @@ static uint64_t argument_in(struct suite *suite, struct attempt *attempt, const 
             fill_params(suite, (void *)to);
         else if (strcmp(type, "struct keel_copy") == 0)
             fill_copy(suite, (void *)to, attempt->number == GRAMMAR_COPY_FROM);
-        else if (strcmp(type, "struct keel_irq_configure") == 0)
-            fill_irq(suite, (void *)to);
         else if (strcmp(type, "struct keel_edge") == 0)
             fill_edge(suite, (void *)to);
         else
@@ -473,12 +467,14 @@ static uint64_t argument(struct suite *suite, struct attempt *attempt, uint32_t 
                                 : small(suite, 15);
     if (strcmp(class, "time") == 0)
         return value(suite);
+    if (strcmp(class, "word") == 0)
+        return irq_word(suite);
     if (strcmp(call->argument[i], "seq") == 0 && !one_in(suite, 4))
         return suite->seq;
     if (strcmp(call->argument[i], "reason") == 0)
         return small(suite, 6);
     if (strcmp(call->argument[i], "action") == 0)
-        return small(suite, 4);
+        return small(suite, 5);
     if (strcmp(class, "in") == 0)
         return argument_in(suite, attempt, call->type[i]);
     if (strcmp(class, "out") == 0 || strcmp(class, "inout") == 0) {

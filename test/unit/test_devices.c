@@ -47,9 +47,9 @@ static struct {
     unsigned messages;
     struct loop_timer *timers;
     bool resumed;
-    bool reborn;       /* a life may repeat what the one before did */
-    uint64_t stream;   /* the line's, */
-    uint64_t position; /* and what comes next of it */
+    bool reborn;          /* a life may repeat what the one before did */
+    uint64_t stream;      /* the line's, */
+    uint64_t position;    /* and what comes next of it */
     unsigned calls, last; /* so far; at which the service dies (0: never) */
 } world;
 
@@ -259,7 +259,7 @@ static uint64_t learn(int64_t status)
 static void setup(void)
 {
     call_irq_raise = learn(keel_irq_raise(0, 0, 0));
-    call_irq_configure = learn(keel_irq_configure(0, NULL, 0));
+    call_irq_configure = learn(keel_irq_configure(0, 0));
     call_irq_read = learn(keel_irq_read(0, 0, 0, NULL, 0));
     call_reply = learn(keel_reply(0, 0, 0, 0));
     call_stop = learn(keel_domain_stop(0, 0, 0));
@@ -281,15 +281,21 @@ static void setup(void)
     ck_assert(guest_init(&guest, &config, &console, &vault, false));
 }
 
-static struct loop_reply exit_of(uint16_t kind, uint8_t vcpu, uint8_t size, uint64_t a, uint64_t b)
+static struct loop_reply exit_through(uint32_t edge, uint16_t kind, uint8_t vcpu, uint8_t size,
+                                      uint64_t a, uint64_t b)
 {
-    struct keel_exit exit = {.peer = KEEL_PEER(EDGE, INCARNATION),
+    struct keel_exit exit = {.peer = KEEL_PEER(edge, INCARNATION),
                              .kind = kind,
                              .vcpu = vcpu,
                              .size = size,
                              .seq = ++seq,
                              .args = {a, b, 0xdead, 0xbeef, 0}};
     return guest_exit(&guest, &exit);
+}
+
+static struct loop_reply exit_of(uint16_t kind, uint8_t vcpu, uint8_t size, uint64_t a, uint64_t b)
+{
+    return exit_through(EDGE, kind, vcpu, size, a, b);
 }
 
 static uint64_t read_from(uint64_t address, uint8_t size)
@@ -483,18 +489,41 @@ START_TEST(alarms_in_time)
 }
 END_TEST
 
+/* Through an edge that serves, and has no interrupts. */
+static uint64_t write_elsewhere(uint64_t address, uint64_t value)
+{
+    return exit_through(EDGE + 1, KEEL_EXIT_WRITE, 0, 4, address, value).action;
+}
+
 START_TEST(configures_until_it_is_done)
 {
     world.busy = 3;
-    ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD + 0x104, 4, 1), KEEL_REPLY_DONE);
+    ck_assert_uint_eq(write_elsewhere(KEEL_MACHINE_GICR + 0x10100, 1), KEEL_REPLY_DONE);
     ck_assert_uint_eq(world.configured, 1);
     world.busy = 2;
     ck_assert_uint_eq(read_from(KEEL_MACHINE_GICD + 0x204, 4), UINT32_MAX);
     ck_assert_uint_eq(world.read, 1);
     world.busy = 1000000; /* not for ever: the guest does it again */
-    ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD + 0x184, 4, 1), KEEL_REPLY_RETRY);
+    ck_assert_uint_eq(write_elsewhere(KEEL_MACHINE_GICR + 0x10100, 1), KEEL_REPLY_RETRY);
     world.busy = 2;
     ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD, 4, 3), KEEL_REPLY_DONE);
+}
+END_TEST
+
+/* One change goes with the answer; several are calls, each until it is done. */
+START_TEST(configures_with_the_answer)
+{
+    const struct keel_irq_configure priority = {
+        .mask = 0xf00, .bank = 1, .field = KEEL_IRQ_PRIORITY, .value = 0xa0};
+    struct loop_reply reply =
+        exit_of(KEEL_EXIT_WRITE, 0, 4, KEEL_MACHINE_GICD + 0x400 + 40, 0xa0a0a0a0);
+
+    ck_assert_uint_eq(reply.action, KEEL_REPLY_CONFIGURE);
+    ck_assert_uint_eq(reply.value, keel_irq_word(priority));
+    ck_assert_uint_eq(world.configured, 0);
+    world.busy = 5;
+    ck_assert_uint_eq(write_to(KEEL_MACHINE_GICD + 0x400 + 40, 4, 0xa0b0a0b0), KEEL_REPLY_DONE);
+    ck_assert_uint_eq(world.configured, 4);
 }
 END_TEST
 
@@ -564,11 +593,16 @@ START_TEST(a_new_instance_goes_on)
     print("not sent");
     struct loop_reply first = exit_of(KEEL_EXIT_READ, 1, 4, UART + UARTDR, 0);
     ck_assert_uint_eq(first.value, 'a');
-    vault.line.stream.put -= 3; /* as if it had died when these bytes were the guest's, and not the line's */
+    vault.line.stream.put -=
+        3; /* as if it had died when these bytes were the guest's, and not the line's */
     reborn();
     /* The answer may not have arrived; the message may not have been consumed. */
-    struct keel_exit replay = {.peer = KEEL_PEER(EDGE, INCARNATION), .kind = KEEL_EXIT_READ,
-                               .vcpu = 1, .size = 4, .seq = seq, .flags = KEEL_EXIT_REPLAY,
+    struct keel_exit replay = {.peer = KEEL_PEER(EDGE, INCARNATION),
+                               .kind = KEEL_EXIT_READ,
+                               .vcpu = 1,
+                               .size = 4,
+                               .seq = seq,
+                               .flags = KEEL_EXIT_REPLAY,
                                .args = {UART + UARTDR}};
     ck_assert_uint_eq(guest_exit(&guest, &replay).value, 'a');
     ck_assert(give(&message));
@@ -587,8 +621,10 @@ END_TEST
 
 START_TEST(a_cpu_is_switched_on_once)
 {
-    struct keel_exit on = {.peer = KEEL_PEER(EDGE, INCARNATION), .kind = KEEL_EXIT_HVC,
-                           .seq = ++seq, .args = {0xC4000003, 1, 0xdead}};
+    struct keel_exit on = {.peer = KEEL_PEER(EDGE, INCARNATION),
+                           .kind = KEEL_EXIT_HVC,
+                           .seq = ++seq,
+                           .args = {0xC4000003, 1, 0xdead}};
     ck_assert_uint_eq(guest_exit(&guest, &on).value, 0);
     reborn();
     world.start_status = -KEEL_EEXIST; /* it is on since the former life */
@@ -610,7 +646,9 @@ START_TEST(no_byte_is_lost_or_doubled)
         world.last = last;
         for (i = 0; i < sizeof(text) - 1; i++) {
             exit = (struct keel_exit){.peer = KEEL_PEER(EDGE, INCARNATION),
-                                      .kind = KEEL_EXIT_WRITE, .size = 4, .seq = ++seq,
+                                      .kind = KEEL_EXIT_WRITE,
+                                      .size = 4,
+                                      .seq = ++seq,
                                       .args = {UART + UARTDR, (uint8_t)text[i]}};
             if (setjmp(death) == 0) {
                 (void)guest_exit(&guest, &exit);
@@ -654,7 +692,7 @@ START_TEST(survives_any_exit)
         uint64_t address = base[i & 3] + ((uint64_t)rand() & (i & 3 ? 0x41FFF : 0x10FF));
         struct loop_reply reply = exit_of((uint16_t)(1 + (value & 1)), (uint8_t)(value >> 8 & 15),
                                           (uint8_t)(1u << (value >> 1 & 3)), address, value);
-        ck_assert(reply.action <= KEEL_REPLY_OFF);
+        ck_assert(reply.action <= KEEL_REPLY_CONFIGURE);
         if (world.printed > 2048) {
             world.printed = 0;
         }
@@ -678,6 +716,7 @@ int main(void)
     tcase_add_test(tests, takes_input_as_fast_as_the_guest_reads);
     tcase_add_test(tests, alarms_in_time);
     tcase_add_test(tests, configures_until_it_is_done);
+    tcase_add_test(tests, configures_with_the_answer);
     tcase_add_test(tests, calls);
     tcase_add_test(tests, a_new_life_finds_reset_devices);
     tcase_add_test(tests, a_new_instance_goes_on);

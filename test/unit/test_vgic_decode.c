@@ -48,17 +48,12 @@ static struct keel_irq_state *state_of(uint32_t vcpu, uint32_t intid)
 /* The checks that the kernel's irq_configure makes. */
 static void configure(const struct keel_irq_configure *entry)
 {
-    must(entry->count >= 1 && entry->count <= 32);
-    must(entry->intid >= 32 || entry->intid + entry->count <= 32);
-    must(entry->reserved == 0);
-    must(entry->reserved2 == 0);
-    must(entry->count == 32 || entry->mask >> entry->count == 0);
-    for (uint32_t i = 0; i < entry->count; i++) {
-        struct keel_irq_state *state = state_of(entry->vcpu, entry->intid + i);
+    must(entry->mask != 0);
+    for (uint32_t i = 0; i < 32; i++) {
         if (!(entry->mask >> i & 1)) {
-            must(entry->field != KEEL_IRQ_PRIORITY && entry->field != KEEL_IRQ_TARGET);
             continue;
         }
+        struct keel_irq_state *state = state_of(entry->vcpu, entry->bank * 32 + i);
         switch (entry->field) {
         case KEEL_IRQ_ENABLED:
             state->enabled = entry->value;
@@ -79,7 +74,7 @@ static void configure(const struct keel_irq_configure *entry)
             state->trigger = entry->value;
             break;
         case KEEL_IRQ_TARGET:
-            must(entry->intid >= 32);
+            must(entry->bank > 0);
             must(entry->value < VCPUS);
             state->target = entry->value;
             break;

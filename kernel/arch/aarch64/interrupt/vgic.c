@@ -190,7 +190,7 @@ static void set_active(struct vgic_bank *bank, uint32_t mask, bool on) REQUIRES(
 static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask,
                       uint32_t field, uint32_t value) REQUIRES(bank->lock)
 {
-    uint32_t backed = bank->hw & ~bank->loaded & (bank->active | bank->latch);
+    uint32_t backed = bank->hw ? bank->hw & ~bank->loaded & (bank->active | bank->latch) : 0;
     uint32_t changed = 0;
 
     switch (field) {
@@ -202,6 +202,7 @@ static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n,
         changed = assign(&bank->edge, n ? mask : 0, value);
         break;
     case KEEL_IRQ_PRIORITY:
+#pragma GCC unroll 8
         for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++)
             changed |= assign(&bank->priority[i], mask, value >> (7 - i) & 1);
         break;
@@ -221,23 +222,19 @@ static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n,
         break;
     }
     changed &= bank->loaded;
-    assign(&bank->changed, changed, true);
-    release(n, backed & ~(bank->active | bank->latch));
+    if (unlikely(changed))
+        assign(&bank->changed, changed, true);
+    if (unlikely(backed))
+        release(n, backed & ~(bank->active | bank->latch));
     return mark_all(domain, bank, n, changed | (mask & bank->enabled & pending(bank)));
 }
 
 /* The part of `count` interrupts from intid that is in bank n. */
-static uint32_t bank_mask(uint32_t intid, uint32_t count, uint32_t bits, uint32_t n)
+static uint32_t bank_mask(uint32_t intid, uint32_t count, uint32_t n)
 {
-    uint64_t mask = (((uint64_t)1 << count) - 1) & bits;
+    uint64_t mask = (((uint64_t)1 << count) - 1) << intid % 32;
 
-    mask <<= intid % 32;
     return n == intid / 32 ? (uint32_t)mask : n == intid / 32 + 1 ? (uint32_t)(mask >> 32) : 0;
-}
-
-static uint32_t entry_bits(const struct keel_irq_configure *entry)
-{
-    return entry->field == KEEL_IRQ_PRIORITY || entry->field == KEEL_IRQ_TARGET ? ~0u : entry->mask;
 }
 
 bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t count)
@@ -247,53 +244,35 @@ bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid, uint32
            count <= VGIC_PRIVATE + domain->arch.vgic.spis - intid;
 }
 
-bool vgic_configure_valid(const struct domain *domain, const struct keel_irq_configure *entry)
+bool vgic_configure_valid(const struct domain *domain, struct keel_irq_configure entry)
 {
-    uint32_t limit = entry->field == KEEL_IRQ_PRIORITY ? 255
-                     : entry->field == KEEL_IRQ_TARGET ? domain->vcpus - 1u
-                                                       : 1;
+    uint32_t limit = entry.field == KEEL_IRQ_PRIORITY ? 255
+                     : entry.field == KEEL_IRQ_TARGET ? domain->vcpus - 1u
+                                                      : 1;
 
-    return vgic_has(domain, entry->vcpu, entry->intid, entry->count) && !entry->reserved &&
-           !entry->reserved2 && entry->field < KEEL_IRQ_FIELDS && entry->value <= limit;
+    return entry.mask && entry.vcpu < domain->vcpus && entry.field < KEEL_IRQ_FIELDS &&
+           entry.value <= limit &&
+           entry.bank * 32u + 31 - (uint32_t)__builtin_clz(entry.mask) <
+               VGIC_PRIVATE + domain->arch.vgic.spis;
 }
 
-int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *list, uint32_t n)
+int64_t vgic_configure(struct domain *domain, struct keel_irq_configure entry)
 {
-    struct vgic *vgic = &domain->arch.vgic;
-    size_t bytes = n * sizeof(*list);
+    struct vgic_bank *bank = bank_of(domain, entry.vcpu, entry.bank);
+    uint64_t *waiting = &domain->arch.vgic.waiting;
+    uint64_t begun = __atomic_load_n(waiting, __ATOMIC_RELAXED);
     uint32_t kicks = 0;
-    bool waits = false;
-    bool again;
+    bool waits;
 
-    lock_take(&vgic->lock);
-    again = n && vgic->nwaiting == n && memcmp(vgic->waiting, list, bytes) == 0;
-    lock_release(&vgic->lock);
-
-    for (uint32_t i = 0; i < n; i++) {
-        const struct keel_irq_configure *entry = &list[i];
-        uint32_t bits = entry_bits(entry);
-
-        for (uint32_t b = entry->intid / 32u; b <= entry->intid / 32u + 1; b++) {
-            uint32_t mask = bank_mask(entry->intid, entry->count, bits, b);
-            struct vgic_bank *bank;
-
-            if (!mask)
-                continue;
-            bank = bank_of(domain, entry->vcpu, b);
-            lock_take(&bank->lock);
-            if (!again)
-                kicks |= apply(domain, bank, b, mask, entry->field, entry->value);
-            waits = waits || (bank->changed & mask);
-            lock_release(&bank->lock);
-        }
-    }
-    kick_all(domain, kicks);
-
-    lock_take(&vgic->lock);
-    vgic->nwaiting = waits ? n : 0;
-    if (waits && !again)
-        memcpy(vgic->waiting, list, bytes);
-    lock_release(&vgic->lock);
+    lock_take(&bank->lock);
+    if (likely(begun != keel_irq_word(entry)))
+        kicks = apply(domain, bank, entry.bank, entry.mask, entry.field, entry.value);
+    waits = bank->changed & entry.mask;
+    lock_release(&bank->lock);
+    if (unlikely(kicks))
+        kick_all(domain, kicks);
+    if (unlikely(waits || begun))
+        __atomic_store_n(waiting, waits ? keel_irq_word(entry) : 0, __ATOMIC_RELAXED);
     return waits ? -KEEL_EAGAIN : 0;
 }
 
@@ -332,7 +311,7 @@ int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t
 
     for (uint32_t b = at; b <= last; b++) {
         struct vgic_bank *bank = bank_of(domain, vcpu, b);
-        uint32_t mask = bank_mask(intid, n, ~0u, b);
+        uint32_t mask = bank_mask(intid, n, b);
         uint32_t stale;
 
         lock_take(&bank->lock);
@@ -349,7 +328,7 @@ int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t
         struct vgic_bank *bank = bank_of(domain, vcpu, b);
 
         lock_take(&bank->lock);
-        assign(&bank->fresh, bank_mask(intid, n, ~0u, b), false);
+        assign(&bank->fresh, bank_mask(intid, n, b), false);
         lock_release(&bank->lock);
     }
     return waits ? -KEEL_EAGAIN : 0;
@@ -716,9 +695,7 @@ void vgic_domain_init(struct domain *domain, uint32_t spis)
 
     vgic->spis = spis;
     __atomic_store_n(&vgic->control, 0, __ATOMIC_RELAXED);
-    lock_take(&vgic->lock);
-    vgic->nwaiting = 0;
-    lock_release(&vgic->lock);
+    __atomic_store_n(&vgic->waiting, 0, __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < ARRAY_LENGTH(vgic->spi); i++) {
         struct vgic_bank *bank = &vgic->spi[i];
 

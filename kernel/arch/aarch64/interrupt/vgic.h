@@ -76,8 +76,8 @@ struct vgic_lr {
 struct vgic_vcpu {
     struct vgic_bank private;
     uint32_t dirty; /* atomic; bit n: bank n changed since the last fill: fold and fill again */
-    uint32_t held;  /* bit n: of PPI n the physical interrupt was taken, and comes again when the virtual
-                       one has ended; the CPU's that has its machine loaded */
+    uint32_t held;  /* bit n: of PPI n the physical interrupt was taken, and comes again when the
+                       virtual  one has ended; the CPU's that has its machine loaded */
     uint8_t used;   /* bit n: list register n is in use; 0 when the vCPU does not run */
     uint8_t watch;  /* enum gic_watch in force */
     uint8_t slot[VGIC_SGIS]; /* list registers of SGIs that are loaded */
@@ -90,10 +90,7 @@ struct vgic {
     struct vgic_bank spi[VGIC_BANKS - 1];
     uint32_t spis;
     uint32_t control; /* enum keel_irq_controller; atomic */
-    struct lock lock;
-    struct keel_irq_configure waiting[KEEL_IRQ_CONFIGURES_MAX] GUARDED_BY(
-        lock);                          /* applied, but not */
-    uint32_t nwaiting GUARDED_BY(lock); /* yet complete */
+    uint64_t waiting; /* entry that is applied, but not yet complete, or 0; atomic */
 };
 
 /* A new life: SPIs level, to vCPU 0; SGIs edge, PPIs level; all disabled, group 0, priority 0. */
@@ -107,17 +104,15 @@ void vgic_back(struct domain *domain, uint32_t intid);
 /* Decoding: whether the domain has these interrupts (of that vCPU, where private). */
 must_check bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid,
                          uint32_t count);
-must_check bool vgic_configure_valid(const struct domain *domain,
-                                     const struct keel_irq_configure *entry);
+must_check bool vgic_configure_valid(const struct domain *domain, struct keel_irq_configure entry);
 
 /*
- * Calls of services; entries are valid. 0: complete. -EAGAIN: running vCPUs have been kicked, and
+ * Calls of services; the entry is valid. 0: complete. -EAGAIN: running vCPUs have been kicked, and
  * some have not been through the kernel since: call again with the same arguments, which does not
- * apply the list again but waits for what the first call began. Progress needs nothing but that
+ * apply the entry again but waits for what the first call began. Progress needs nothing but that
  * those CPUs take the kick once. One service configures a domain: it alone orders its calls (L8).
  */
-must_check int64_t vgic_configure(struct domain *domain, const struct keel_irq_configure *list,
-                                  uint32_t n);
+must_check int64_t vgic_configure(struct domain *domain, struct keel_irq_configure entry);
 must_check int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t n,
                              struct keel_irq_state *states); /* n <= KEEL_IRQ_READS_MAX */
 must_check int64_t vgic_control(struct domain *domain, uint32_t control);
@@ -127,9 +122,9 @@ must_check int64_t vgic_control(struct domain *domain, uint32_t control);
 void vgic_raise(struct domain *domain, uint32_t intid, bool level);
 /* Sets the line of a PPI (the virtual timer). */
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level);
-/* Its line is high: the physical PPI of the same number was taken, on the CPU where the vCPU's machine
- * is loaded. It is not deactivated: the end of the virtual one does that, after which it comes again
- * if the line still is high; or else vgic_let_go. */
+/* Its line is high: the physical PPI of the same number was taken, on the CPU where the vCPU's
+ * machine is loaded. It is not deactivated: the end of the virtual one does that, after which it
+ * comes again if the line still is high; or else vgic_let_go. */
 void vgic_hold(struct vcpu *vcpu, uint32_t intid);
 /* After vgic_fold: the line is low, or not this CPU's any more. */
 void vgic_let_go(struct vcpu *vcpu, uint32_t intid);
