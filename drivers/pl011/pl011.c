@@ -43,17 +43,19 @@ void pl011_put(struct pl011 *uart, uint8_t byte)
     set(uart, UARTDR, byte);
 }
 
-size_t pl011_read(struct pl011 *uart, uint8_t *bytes, size_t n)
+bool pl011_take(const struct pl011 *uart, volatile uint32_t *data)
 {
-    size_t done = 0;
-    while (done < n && (get(uart, UARTFR) & UARTFR_RXFE) == 0) {
-        uint32_t data = get(uart, UARTDR);
-        if ((data & (UARTDR_FE | UARTDR_PE | UARTDR_BE | UARTDR_OE)) != 0)
-            uart->errors++;
-        if ((data & (UARTDR_FE | UARTDR_PE | UARTDR_BE)) == 0)
-            bytes[done++] = (uint8_t)data;
-    }
-    return done;
+    if ((get(uart, UARTFR) & UARTFR_RXFE) != 0)
+        return false;
+    *data = get(uart, UARTDR);
+    return true;
+}
+
+int pl011_byte(struct pl011 *uart, uint32_t data)
+{
+    if ((data & (UARTDR_FE | UARTDR_PE | UARTDR_BE | UARTDR_OE)) != 0)
+        uart->errors++;
+    return (data & (UARTDR_FE | UARTDR_PE | UARTDR_BE)) == 0 ? (uint8_t)data : -1;
 }
 
 void pl011_acknowledge(struct pl011 *uart)

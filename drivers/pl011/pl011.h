@@ -25,8 +25,12 @@ void pl011_start(struct pl011 *uart, uintptr_t registers);
 size_t pl011_room(const struct pl011 *uart);
 void pl011_put(struct pl011 *uart, uint8_t byte);
 
-/* As many as were received, at most n; returns how many. */
-size_t pl011_read(struct pl011 *uart, uint8_t *bytes, size_t n);
+/* Takes the character that was received first; false: there is none. *data is what the UART said of
+ * it: nothing comes between reading it there, which removes it, and storing it here. */
+bool pl011_take(const struct pl011 *uart, volatile uint32_t *data);
+
+/* The byte of it; negative: it was received wrongly. */
+int pl011_byte(struct pl011 *uart, uint32_t data);
 
 /* Clears what made the interrupt fire: before reading and writing. */
 void pl011_acknowledge(struct pl011 *uart);

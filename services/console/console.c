@@ -30,11 +30,15 @@
 #define WISH_MS           5000u    /* the supervisor may be about to build a guest */
 #define LIST_LINE_MAX     256u     /* of the list of domains, the largest numbers included */
 
-#define VAULT_MAGIC 0x3265646f736e6f63ull /* of this layout */
+#define VAULT_MAGIC 0x3365646f736e6f63ull /* of this layout */
+
+#define NOTHING_TAKEN UINT32_MAX
 
 /* What the next life must find. */
 static struct {
     uint64_t magic;
+    uint32_t taken;    /* from the UART, or NOTHING_TAKEN */
+    uint32_t taken_as; /* which of mux.keys it is to be */
     struct mux mux;
     struct mux_undo undo;
     struct stream_store input[MUX_CONSOLES_MAX]; /* of keys; their bytes are the mux's */
@@ -205,16 +209,35 @@ static void keys_use(void)
     mux_end(&vault.undo);
 }
 
+/* What was taken from the UART, perhaps by the last life, becomes a key, if it is not one yet. */
+static void key_note(void)
+{
+    if (vault.taken == NOTHING_TAKEN)
+        return;
+    const int byte = pl011_byte(&uart, vault.taken);
+    if (byte >= 0 && mux->nkeys == vault.taken_as && mux->nkeys < MUX_KEYS_MAX) {
+        mux->keys[mux->nkeys] = (uint8_t)byte;
+        vault_order();
+        mux->nkeys++;
+    }
+    vault_order();
+    vault.taken = NOTHING_TAKEN;
+}
+
+static bool key_take(void)
+{
+    vault.taken_as = mux->nkeys;
+    vault_order();
+    return mux->nkeys < MUX_KEYS_MAX && pl011_take(&uart, &vault.taken);
+}
+
 /* Takes all that the UART has received: what is left there need not interrupt again. */
 static void keys_read(void)
 {
     bool full;
     do {
-        while (mux->nkeys < MUX_KEYS_MAX && pl011_read(&uart, &mux->keys[mux->nkeys], 1) == 1) {
-            vault_order();
-            mux->nkeys++;
-            vault_order();
-        }
+        while (key_take())
+            key_note();
         full = mux->nkeys == MUX_KEYS_MAX;
         keys_use();
     } while (full);
@@ -377,6 +400,7 @@ static void begin(const char *focused)
     if (vault_is_old())
         mux_print(mux, "the vault of the life before makes no sense: begun anew\n");
     mux_focus(mux, focus != MUX_NONE ? focus : 0, now_ms());
+    vault.taken = NOTHING_TAKEN;
     vault_order();
     vault.magic = VAULT_MAGIC;
 }
@@ -427,10 +451,12 @@ int main(int argc, char **argv)
         return 1;
     pl011_start(&uart, device->address);
     bool again = vault_is_old() && vault.magic == VAULT_MAGIC && mux_recover(mux, &vault.undo);
-    if (again)
+    if (again) {
+        key_note();
         consoles_find();
-    else
+    } else {
         begin(argument(argv, "focus"));
+    }
     streams_begin(again);
 
     if (port_open_in(&port, KEEL_PORT_CONSOLE, KEEL_DOMAIN_ANY, output_ring, OUTPUT_RING_PAGES) < 0)

@@ -118,11 +118,11 @@ def main():
         while alive and not session.wait(r'\[saboteur\] done', 1, anywhere=True):
             typed += 1
             session.type(f'expr {typed} + 1000000\r')
-            # The console may die over a key that it has taken from the UART.
-            lost_keys += not session.wait(rf'{1000000 + typed}\r', 30)
+            answers = '|'.join([f'{1000000 + typed}', *doubled_in(f'{1000000 + typed}')])
+            lost_keys += not session.wait(rf'({answers})\r', 30)
             alive = session.wait(r'linux2 . round \d+\.\r') and session.wait(r'linux1 . round \d+\.\r')
         seconds = time.monotonic() - start
-        tap.check(f'the guests go on through it all ({typed} lines typed, {lost_keys} not as they were)', alive)
+        tap.check(f'the guests go on through it all ({typed} lines typed)', alive)
         time.sleep(1)
         for name in ('linux1', 'linux2'):
             session.key(numbers[name], rf'focus: \d+ {name}')
@@ -142,8 +142,7 @@ def main():
         tap.check(f'{doubled} of them have a byte twice, in as many lives of the console',
                   doubled <= after['console'][1] - before['console'][1])
         tap.check('nothing of a guest was dropped', not re.search(r'(linux\d|stall|reset) dropped', out))
-        tap.check('a key is lost at most in each life of the console, and most lines are not', typed > 2 * lost_keys and
-                  lost_keys <= after['console'][1] - before['console'][1])
+        tap.check(f'no key was lost: {typed - lost_keys} of {typed} lines were answered', lost_keys == 0)
         ends = {name: after[name][1] - before[name][1] for name in VICTIMS}
         tap.check(f'each was killed {count} times: {ends}', all(n >= count for n in ends.values()))
         reboots = after['reset'][1] - before['reset'][1]
