@@ -7,10 +7,13 @@
  *
  *   -plugin libcount.so[,OPTION=VALUE]...     prints on standard error when QEMU ends
  *
- *   guest=LO-HI       where the guest is, under a hypervisor that is not Keel: the rest is its
- * kernel longest=FILE      the addresses of the longest stretch, in their order paths=FILE every
- * instruction of each row's cheapest occurrence profile=FILE      how often each instruction of
- * kernel and services was executed from reset to the end of each row that begins there: FILE.ROW
+ *   victim=LO-HI      a part of the services' or guests' addresses. Counted apart from the first
+ * mark of ROW_VICTIM to its end: what runs there ("own"); in the kernel, from an entry from there
+ * to where it leaves, whoever is next ("kernel"), and from an entry from elsewhere, if it leaves to
+ * there ("led") guest=LO-HI       where the guest is, under a hypervisor that is not Keel: the rest
+ * is its kernel longest=FILE      the addresses of the longest stretch, in their order paths=FILE
+ * every instruction of each row's cheapest occurrence profile=FILE      how often each instruction
+ * of kernel and services was executed from reset to the end of each row that begins there: FILE.ROW
  *
  * Rows: a guest or service marks (mark.h). What runs from MARK_BEGIN(n) to MARK_END(n) or to the
  * next MARK_BEGIN(n) is an occurrence of row n; the mark itself does not count. Row 0 begins at
@@ -90,6 +93,7 @@ EXPORT int qemu_plugin_version = PLUGIN_VERSION;
 #define UNMASK         0xd50342ffu /* MSR DAIFClr, #2: cpu_window */
 #define STACK_SHIFT    16          /* the kernel's stacks of 64 KiB, one for each CPU */
 #define PATH_MAX_INSNS (1u << 16)
+#define VICTIM_ROUNDS  8192
 #define TRACE_MAX      (1u << 20)
 
 enum where { IN_KERNEL, IN_SERVICE, ELSEWHERE, PLACES };
@@ -98,6 +102,7 @@ enum where { IN_KERNEL, IN_SERVICE, ELSEWHERE, PLACES };
  * lie at the same addresses, can be told apart by what they consist of. */
 struct insn {
     uint64_t address, page, times; /* page: of the emulator's memory */
+    uint64_t for_victim;           /* times */
     uint32_t code;
     uint8_t where;
     struct insn *next; /* in the order of translation */
@@ -126,12 +131,24 @@ struct stretch {
 };
 
 static uint64_t guest_lo, guest_hi; /* not Keel */
+
+/* What one CPU does for the victim. */
+struct victim_cpu {
+    bool runs;       /* it, or the kernel on its behalf; else others, or nobody */
+    uint64_t kernel; /* instructions since the kernel was entered by others */
+};
+
+static uint64_t victim_lo, victim_hi;
+static struct victim_cpu victim_cpus[CPUS];
+static bool victim_measured;
+static uint64_t victim_own, victim_kernel, victim_led, victim_rounds;
+static uint64_t victim_before, victim_round[VICTIM_ROUNDS]; /* own and kernel, of each */
 static uint64_t counts[PLACES];
 static struct row rows[ROWS];
 static struct stretch stretches[CPUS], longest;
 static unsigned longest_cpu;
 static struct insn *insns, **insns_end = &insns;
-static const char *longest_name, *paths_name, *profile_name;
+static const char *longest_name, *paths_name, *profile_name, *victim_name;
 
 /* What has been executed since the first row that is open began. */
 static const struct insn *trace[TRACE_MAX];
@@ -227,11 +244,43 @@ static void executed(const struct insn *insn)
         trace[trace_insns++] = insn;
 }
 
+/* Outside the kernel, at the beginning of a block. */
+static void victim_enters(unsigned cpu, void *data)
+{
+    struct victim_cpu *victim = &victim_cpus[cpu_now(cpu)];
+
+    if (!victim->runs && victim_measured)
+        victim_led += victim->kernel;
+    victim->runs = true;
+    victim->kernel = 0;
+    victim_own += victim_measured ? (uintptr_t)data : 0;
+}
+
+static void others_enter(unsigned cpu, void *data)
+{
+    (void)data;
+    victim_cpus[cpu_now(cpu)] = (struct victim_cpu){0};
+}
+
+static void victim_in_kernel(unsigned cpu, struct insn *insn)
+{
+    struct victim_cpu *victim = &victim_cpus[cpu_now(cpu)];
+
+    if (!victim->runs)
+        victim->kernel++;
+    else if (victim_measured) {
+        victim_kernel++;
+        insn->for_victim++;
+    }
+}
+
 static void in_kernel(unsigned cpu, void *data)
 {
     struct stretch *stretch = &stretches[cpu_now(cpu)];
     struct insn *insn = data;
 
+    if (victim_hi)
+        victim_in_kernel(cpu, insn);
     executed(insn);
     insn->times++;
     if (stretch->length < PATH_MAX_INSNS)
@@ -260,6 +309,8 @@ static void in_kernel_end(unsigned cpu, void *data)
 {
     in_kernel_window(cpu, data);
     stretches[cpu_now(cpu)].started = true;
+    if (((const struct insn *)data)->code == WFI)
+        victim_cpus[cpu_now(cpu)] = (struct victim_cpu){0};
 }
 
 static void outside(unsigned cpu, void *data)
@@ -350,6 +401,17 @@ static void once_end(enum bench_row row)
         write_profile(row);
 }
 
+/* A round ends, and another begins. */
+static void victim_mark(bool more)
+{
+    uint64_t sum = victim_own + victim_kernel;
+
+    if (victim_measured && victim_rounds < VICTIM_ROUNDS)
+        victim_round[victim_rounds++] = sum - victim_before;
+    victim_before = sum;
+    victim_measured = more;
+}
+
 #define MARK_DATA(number, where) ((void *)(uintptr_t)((number)*PLACES + (where)))
 
 static void mark(unsigned cpu, void *data)
@@ -359,6 +421,8 @@ static void mark(unsigned cpu, void *data)
     struct row *row = &rows[number / 2];
 
     (void)cpu;
+    if (number / 2 == ROW_VICTIM)
+        victim_mark(number % 2 == 0);
     counts[where]--; /* marks do not count */
     if (rows_open && trace_insns && paths_name)
         trace_insns--;
@@ -443,6 +507,17 @@ static void look_for_milestones(enum where where)
         once_end(ROW_GUEST);
 }
 
+/* A block that an exception ends early counts whole: a few instructions too many. */
+static void watch_victim(struct qemu_plugin_tb *tb, size_t n)
+{
+    struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
+    uint64_t address = qemu_plugin_insn_vaddr(first);
+    bool is = address >= victim_lo && address < victim_hi;
+
+    qemu_plugin_register_vcpu_insn_exec_cb(first, is ? victim_enters : others_enter,
+                                           QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)n);
+}
+
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     size_t n = qemu_plugin_tb_n_insns(tb);
@@ -450,6 +525,8 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     (void)id;
     look_for_milestones(place(qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0))));
     find_cpu(tb);
+    if (victim_hi && place(qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0))) != IN_KERNEL)
+        watch_victim(tb, n);
     for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         enum where where = place(qemu_plugin_insn_vaddr(insn));
@@ -502,6 +579,18 @@ static void write_paths(void)
         fclose(file);
 }
 
+/* Every instruction of the kernel's on behalf of the victim. */
+static void write_victim(void)
+{
+    FILE *file = create(victim_name);
+
+    for (struct insn *insn = insns; file && insn; insn = insn->next)
+        if (insn->for_victim)
+            write_insn(file, insn, insn->for_victim);
+    if (file)
+        fclose(file);
+}
+
 static int compare(const void *one, const void *other)
 {
     uint64_t a = ((const struct spent *)one)->sum, b = ((const struct spent *)other)->sum;
@@ -526,6 +615,22 @@ static void report_row(unsigned number)
             row->spent[0].sum, sum / times, row->spent[times - 1].sum);
 }
 
+static int compare_numbers(const void *one, const void *other)
+{
+    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+
+    return (a > b) - (a < b);
+}
+
+static void report_victim(void)
+{
+    qsort(victim_round, victim_rounds, sizeof victim_round[0], compare_numbers);
+    fprintf(stderr,
+            "count: victim: rounds %" PRIu64 " own %" PRIu64 " kernel %" PRIu64 " led %" PRIu64
+            " median %" PRIu64 "\n",
+            victim_rounds, victim_own, victim_kernel, victim_led, victim_round[victim_rounds / 2]);
+}
+
 static void report(qemu_plugin_id_t id, void *data)
 {
     (void)id;
@@ -534,6 +639,8 @@ static void report(qemu_plugin_id_t id, void *data)
             counts[IN_KERNEL], counts[IN_SERVICE], counts[ELSEWHERE]);
     fprintf(stderr, "count: longest masked stretch: %" PRIu64 " on CPU %u\n", longest.length,
             longest_cpu);
+    if (victim_hi)
+        report_victim();
     for (unsigned i = 0; i < ROWS; i++)
         if (rows[i].times > (i > ROW_ONCE_LAST ? WARM_UPS : 0))
             report_row(i);
@@ -541,6 +648,8 @@ static void report(qemu_plugin_id_t id, void *data)
         write_longest();
     if (paths_name)
         write_paths();
+    if (victim_name)
+        write_victim();
 }
 
 static const char *value_of(const char *argument, const char *option)
@@ -560,6 +669,10 @@ static void option(const char *argument)
         paths_name = strdup(value);
     else if ((value = value_of(argument, "profile=")))
         profile_name = strdup(value);
+    else if ((value = value_of(argument, "victim-in=")))
+        victim_name = strdup(value);
+    else if ((value = value_of(argument, "victim=")))
+        sscanf(value, "%" SCNx64 "-%" SCNx64, &victim_lo, &victim_hi);
     else if (!(value = value_of(argument, "guest=")) ||
              sscanf(value, "%" SCNx64 "-%" SCNx64, &guest_lo, &guest_hi) != 2)
         fprintf(stderr, "count: no such option: %s\n", argument);

@@ -28,6 +28,7 @@ enum bench_row {
     ROW_ARGO_SEND,
     ROW_ARGO_ONE_WAY,
     ROW_ARGO_ROUND,
+    ROW_VICTIM, /* between others: isolation.c */
     ROWS
 };
 #define ROW_ONCE_LAST ROW_SHELL
