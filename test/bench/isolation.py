@@ -19,7 +19,9 @@ from runs import BUILD, CPU, ROOT, Failure as RunFailure, execute  # noqa: E402
 
 HOSTILE = ['flood', 'spam', 'longest', 'storm', 'rings', 'waits', 'calls']
 VICTIM = '1800000000-1900000000'  # where bench-victim is linked
-RESERVE = (700, 10000)  # microseconds of each period that are each victim's, whatever anybody does
+# Microseconds of each period that are each victim's, whatever anybody does; on 2 CPUs, where the emulator's turns hold the
+# pair up, so few that it could use them up.
+RESERVE = {1: (700, 10000), 2: (300, 10000)}
 LIMIT, SHARE = 1.3, 0.9
 TOLERANCE = 1.03
 RECORDED = HERE / 'isolation.toml'
@@ -29,7 +31,7 @@ def the_system(cpus, hostile):
     def victim(name, other, cpu):
         off = 'self { allow = "system"; };' if name == 'ping' else ''
         return service(name, 'bench-victim', f'args = "{name}"; memory = "4M"; provides = <7 8>; sends = "{other}:7"; deadline-ms = <0>; '
-                       f'cpu-affinity = <{cpu}>; reserve = <{RESERVE[0]} {RESERVE[1]}>; '
+                       f'cpu-affinity = <{cpu}>; reserve = <{RESERVE[cpus][0]} {RESERVE[cpus][1]}>; '
                        f'rights {{ {other} {{ allow = "watch"; }}; {off} }};')
 
     here = '<0>' if cpus == 1 else '<0 1>'
@@ -57,7 +59,8 @@ class Measured:
         self.mean, self.led = (own + kernel) // rounds, led // rounds
         self.masked = int(output.search(r'^count: longest masked stretch: (\d+)')[1])
         told = re.findall(r'^\[(?:ping|pong)\] other: (\d+) of (\d+) ticks, (\d+) public', output.text, re.MULTILINE)
-        self.share = sum(int(ran) / int(of) for ran, of, _ in told)
+        # The busier one's: the other waits for it.
+        self.share = max((int(ran) / int(of) for ran, of, _ in told), default=0)
         self.both = len(told) == 2
         self.public = sum(int(public) for *_, public in told)
         self.at_work = len(re.findall(r'^\[h-\w+\] at work', output.text, re.MULTILINE))
@@ -93,12 +96,12 @@ def main():
                   among.at_work == len(HOSTILE) and among.public > 0 and alone.public == 0)
         tap.check('the pair told both halves', alone.both and among.both and 'FAILED' not in alone.text + among.text)
         factor = among.round / alone.round
-        plan = 2 * RESERVE[0] / RESERVE[1]
+        plan = RESERVE[cpus][0] / RESERVE[cpus][1]
         share = among.share / plan
         met = {True: 'met', False: 'NOT met'}
         report(f'64 bytes there and back among {len(HOSTILE)} hostile domains, {cpus} CPU{"s" * (cpus > 1)}: {among} instructions, '
-               f'alone {alone}: {factor:.3f} times, limit {LIMIT} {met[factor <= LIMIT]}; {100 * among.share:.1f} % of the time of a '
-               f'CPU, planned {100 * plan:.1f} %, limit {100 * plan * SHARE:.1f} {met[share >= SHARE]}; longest stretch with '
+               f'alone {alone}: {factor:.3f} times, limit {LIMIT} {met[factor <= LIMIT]}; the busier of the two has '
+               f'{100 * among.share:.1f} % of its CPU, planned {100 * plan:.1f} %, limit {100 * plan * SHARE:.1f} {met[share >= SHARE]}; longest stretch with '
                f'interrupts masked {among.masked} ({among.longest_in})')
         if sys.argv[2:] == ['--record']:
             record(cpus, {'factor': round(factor, 3), 'share': round(share, 3), 'masked': among.masked})
