@@ -5,8 +5,9 @@
  *
  *     static struct keel_supervisor_entry entries[KEEL_DOMAINS_MAX];
  *     static void on_list(void *context, int status, uint32_t bytes) { ... }
- *     static struct request list = {.done = on_list, .answer = entries, .answer_most = sizeof
- * entries}; static struct client supervisor;
+ *     static struct request list = {
+ *         .done = on_list, .answer = entries, .answer_most = sizeof entries};
+ *     static struct client supervisor;
  *     ... client_open(&supervisor, connection, 0x4000)
  *     ... request_send(&list, &supervisor, KEEL_SUPERVISOR_LIST, &about, clock_after_ms(1000))
  *

@@ -4,14 +4,20 @@
  * writer is told how many bytes are taken, and called when there is room again. A reader that takes
  * no more stops the writer. An end, a reset and the death of the other side are told.
  *
- *     static uint8_t buffer[8192];                       static struct stream_reader reader = {
- *     static struct stream_store store;                      .domain = from->domain, .from =
- * from->port, static struct stream_writer writer = {                 .take = on_bytes}; .store =
- * &store, .buffer = buffer,             ... port_open(&port, 7, from->domain, 8000) .size = sizeof
- * buffer, .from = 7};             ... stream_reader_add(&reader, &port)
+ * Who writes:
+ *     static uint8_t buffer[8192];
+ *     static struct stream_store store;
+ *     static struct stream_writer writer = {
+ *         .store = &store, .buffer = buffer, .size = sizeof buffer, .from = 7};
  *     ... writer.to = connection;
  *     ... stream_writer_open(&writer, false)
  *     ... taken = stream_write(&writer, bytes, n)
+ *
+ * Who reads:
+ *     static struct stream_reader reader = {
+ *         .domain = from->domain, .from = from->port, .take = on_bytes};
+ *     ... port_open(&port, 7, from->domain, 8000)
+ *     ... stream_reader_add(&reader, &port)
  *
  * Restarts. A writer whose store and buffer are in its vault goes on where its former life died,
  * and so does a reader whose ring (port_open_in) and place are: no byte is lost or doubled. A

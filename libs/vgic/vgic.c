@@ -321,12 +321,12 @@ void vgic_distributor_write(struct vgic *gic, uint64_t offset, unsigned size, ui
 
     if (!aligned(offset, size)) {
         step->action = VGIC_ABORT;
-    } else if (at >= GICD_IROUTER && at < GICD_IROUTER_END) {
-        struct frame frame = distributor_frame(gic);
-        router_write(gic, &frame, at, size, value, step);
     } else if (at >= GICD_IGROUPR && at < GICD_ICFGR_END) {
         struct frame frame = distributor_frame(gic);
         bank_write(&frame, at, size, (uint32_t)value, step);
+    } else if (at >= GICD_IROUTER && at < GICD_IROUTER_END) {
+        struct frame frame = distributor_frame(gic);
+        router_write(gic, &frame, at, size, value, step);
     } else if (size != 4) {
         step->action = VGIC_ABORT;
     } else if (at == GICD_CTLR) {

@@ -8,12 +8,14 @@
  *   -plugin libcount.so[,OPTION=VALUE]...     prints on standard error when QEMU ends
  *
  *   victim=LO-HI      a part of the services' or guests' addresses. Counted apart from the first
- * mark of ROW_VICTIM to its end: what runs there ("own"); in the kernel, from an entry from there
- * to where it leaves, whoever is next ("kernel"), and from an entry from elsewhere, if it leaves to
- * there ("led") guest=LO-HI       where the guest is, under a hypervisor that is not Keel: the rest
- * is its kernel longest=FILE      the addresses of the longest stretch, in their order paths=FILE
- * every instruction of each row's cheapest occurrence profile=FILE      how often each instruction
- * of kernel and services was executed from reset to the end of each row that begins there: FILE.ROW
+ *                     mark of ROW_VICTIM to its end: what runs there ("own"); in the kernel, from an
+ *                     entry from there to where it leaves, whoever is next ("kernel"), and from an
+ *                     entry from elsewhere, if it leaves to there ("led")
+ *   guest=LO-HI       where the guest is, under a hypervisor that is not Keel: the rest is its kernel
+ *   longest=FILE      the addresses of the longest stretch, in their order
+ *   paths=FILE        every instruction of each row's cheapest occurrence
+ *   profile=FILE      how often each instruction of kernel and services was executed from reset to
+ *                     the end of each row that begins there: FILE.ROW
  *
  * Rows: a guest or service marks (mark.h). What runs from MARK_BEGIN(n) to MARK_END(n) or to the
  * next MARK_BEGIN(n) is an occurrence of row n; the mark itself does not count. Row 0 begins at

@@ -28,7 +28,8 @@ enum bench_row {
     ROW_ARGO_SEND,
     ROW_ARGO_ONE_WAY,
     ROW_ARGO_ROUND,
-    ROW_VICTIM, /* between others: isolation.c */
+    /* between others: isolation.c */
+    ROW_VICTIM,
     ROWS
 };
 #define ROW_ONCE_LAST ROW_SHELL
