@@ -10,6 +10,7 @@ import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import messages  # noqa: E402
 import profile_row  # noqa: E402
 import xen  # noqa: E402
 from rows import ROWS  # noqa: E402
@@ -66,8 +67,8 @@ def measure_linux():
 
 
 def measure():
-    """All rows: name -> (value, what it consists of), in the order of ROWS."""
-    values, masked = {}, (0, '')
+    """All rows: name -> (value, what it consists of), in the order of ROWS; and those of the second table: name -> value."""
+    values, second, masked = {}, {}, (0, '')
     for name in RUNS:
         if name == 'linux':
             output, more = measure_linux()
@@ -78,9 +79,10 @@ def measure():
             if row.run == name and row.mark:
                 parts = output.mark(row.mark)
                 values[row.name] = sum(parts), 'kernel {}, services {}, guest {}'.format(*parts)
+        second.update(messages.of_run(name, output))
         masked = max(masked, (int(output.search(r'^count: longest masked stretch: (\d+)')[1]), f'run "{name}"'))
     values['masked'] = masked
-    return {row.name: values[row.name] for row in ROWS}
+    return {row.name: values[row.name] for row in ROWS}, second
 
 
 def made_with():
@@ -106,10 +108,11 @@ def table_of(values):
     return '\n'.join(lines) + '\n'
 
 
-def record(values):
+def record(values, second):
     lines = ['# What each row of the bench was when this was last written, by `test/bench/run --record`. test/run fails above',
              '# 103 % of it.', '', '[made-with]', *(f'{key} = "{value}"' for key, value in made_with().items()), '', '[rows]',
-             *(f'{name} = {value}' for name, (value, _) in values.items())]
+             *(f'{name} = {value}' for name, (value, _) in values.items()), '', '[messages]',
+             *(f'{name} = {value}' for name, value in second.items())]
     RECORDED.write_text('\n'.join(lines) + '\n')
     README.write_text(TABLE.sub(lambda _: table_of(recorded()['rows']), README.read_text()))
 
@@ -132,20 +135,21 @@ def main():
     parser.add_argument('--xen', metavar='IMAGE', type=pathlib.Path)
     parser.add_argument('--list', action='store_true')
     options = parser.parse_args()
-    names = {row.name: row for row in ROWS}
+    names = {row.name: row for row in [*ROWS, *messages.rows()]}
     if options.list:
-        for row in ROWS:
-            print(f'{row.name:16} {row.title}')
+        for row in names.values():
+            print(f'{row.name:22} {row.title}')
     elif options.profile:
         if options.profile not in names:
             raise Failure(f'no such row: {options.profile} (see --list)')
         profile_row.profile(names[options.profile])
     else:
         other = xen.measure(options.xen) if options.xen else None
-        values = measure()
+        values, second = measure()
         show(values, other)
+        print('', *messages.lines(second), sep='\n')
         if options.record:
-            record(values)
+            record(values, second)
 
 
 if __name__ == '__main__':

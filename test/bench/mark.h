@@ -28,8 +28,27 @@ enum bench_row {
     ROW_ARGO_SEND,
     ROW_ARGO_ONE_WAY,
     ROW_ARGO_ROUND,
-    /* between others: isolation.c */
+    /* a round of isolation.c, a message of pairs.c */
     ROW_VICTIM,
+    /* messages.h */
+    ROW_SEND_0,
+    ROW_ONE_WAY_0,
+    ROW_ROUND_0,
+    ROW_SEND_64,
+    ROW_ONE_WAY_64,
+    ROW_ROUND_64,
+    ROW_SEND_1K,
+    ROW_ONE_WAY_1K,
+    ROW_ROUND_1K,
+    ROW_SEND_4K,
+    ROW_ONE_WAY_4K,
+    ROW_ROUND_4K,
+    ROW_SEND_64K,
+    ROW_ONE_WAY_64K,
+    ROW_ROUND_64K,
+    ROW_SEND_1M,
+    ROW_ONE_WAY_1M,
+    ROW_ROUND_1M,
     ROWS
 };
 #define ROW_ONCE_LAST ROW_SHELL

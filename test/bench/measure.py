@@ -13,6 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'system'))
+import messages  # noqa: E402
 import runs  # noqa: E402
 from bench import README, TABLE, made_with, measure, number, recorded, table_of  # noqa: E402
 from counting import Masked, counting  # noqa: E402
@@ -41,7 +42,7 @@ def masked(tap):
 def costs(tap):
     before = recorded()
     try:
-        values = measure()
+        values, second = measure()
     except runs.Failure as error:
         for line in error.output.splitlines():
             print(f'# {line}')
@@ -57,6 +58,14 @@ def costs(tap):
                       f'{number(before["rows"][row.name])}', value <= TOLERANCE * before['rows'][row.name])
         else:
             tap.check(f'{row.title}: {number(value)} # SKIP recorded with {before["made-with"]}', True)
+    for line in messages.lines(second):
+        report(line)
+    for name, value in second.items():
+        if same:
+            most = before.get('messages', {}).get(name, 0)
+            tap.check(f'{name}: {number(value)}, at most {TOLERANCE} times what is recorded: {number(most)}', value <= TOLERANCE * most)
+        else:
+            tap.check(f'{name}: {number(value)} # SKIP recorded with {before["made-with"]}', True)
 
 
 def table(tap):

@@ -91,7 +91,7 @@ COLOURS = ('#f2a65a', '#f0955a'), ('#8fb8de', '#7eaad6'), ('#b9c4b1', '#acb8a3')
 
 
 def colour(program, level):
-    kind = 0 if program == 'kernel' else 2 if program in ('bench', 'loader and guest', '') else 1
+    kind = 0 if program == 'kernel' else 2 if program in ('bench', 'messages', 'loader and guest', '') else 1
     return COLOURS[kind][level % 2]
 
 
@@ -126,7 +126,8 @@ def flame(title, found):
 
 
 def profile(row):
-    symbols = Symbols(BUILD, BUILD / 'test/guests/bench.elf')
+    messages = row.run is not None and row.run.startswith('messages-')
+    symbols = Symbols(BUILD, BUILD / f'test/guests/{"messages" if messages else "bench"}.elf')
     if row.name == 'memory':
         raise Failure('that row has no instructions')
     ordered = row.mark or row.name == 'masked'

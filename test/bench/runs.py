@@ -28,6 +28,9 @@ RUNS = {
     'guest-2': ('guest.dts', 2),
     'service': ('service.dts', 1),
     'linux': ('linux.dts', 1),
+    'messages-services': ('messages-services.dts', 1),
+    'messages-guests': ('messages-guests.dts', 1),
+    'messages-mixed': ('messages-mixed.dts', 1),
 }
 MACHINE_MIB, LINUX_MIB = 2048, 512
 INITRAMFS = 'busybox-arm64.cpio'

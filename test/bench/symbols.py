@@ -62,7 +62,8 @@ class Symbols:
         build = pathlib.Path(build)
         self.kernel = Program(build / 'kernel/kernel.elf')
         self.services = [Program(path) for path in
-                         [*sorted((build / 'services').rglob('*')), build / 'test/bench/bench-service']
+                         [*sorted((build / 'services').rglob('*')), build / 'test/bench/bench-service',
+                          build / 'test/bench/bench-messages']
                          if path.is_file() and path.open('rb').read(4) == b'\x7fELF' and not path.suffix]
         self.guest = guest and Program(pathlib.Path(guest))
 
