@@ -5,6 +5,7 @@
  * Arguments:
  *
  *   ping | pong | idle | beat
+ *   for-guest | for-enemy      pong of a guest (../guests/inside.c), with an enemy inside
  *   flood | spam | longest | storm | rings | waits | calls
  */
 #include "mark.h"
@@ -25,6 +26,7 @@
 #define START_MS     1000u /* when the pair begins */
 #define OFF_MS       50u
 #define LAST         1u  /* type of the last message */
+#define ENEMY        2u  /* type of an answer to a guest: its other CPU is to begin */
 #define PUBLIC_EVERY 64u /* rounds */
 #define MEASURED     1000u
 #define SETTLED      50u /* rounds before them */
@@ -37,6 +39,7 @@ static uint32_t round_number;
 static uint64_t since, other_since;
 static const struct keel_connection *other, *to_other; /* its life, and its port */
 static uint64_t public;
+static bool for_guest, for_enemy;
 
 static uint64_t other_time(void)
 {
@@ -115,18 +118,23 @@ static bool on_answer(void *context, const struct argo_message *message)
 
 static bool on_ping(void *context, const struct argo_message *message)
 {
+    static struct loop_timer timer;
     char bytes[BYTES];
 
     (void)context;
     if (!argo_message_take(message, &bytes))
         return true;
-    if (argo_send(PORT, message->source, message->type, bytes, sizeof bytes) < 0)
+    if (argo_send(PORT, (struct keel_argo_addr){PORT, message->source.domain_id, 0},
+                  for_enemy ? ENEMY : message->type, bytes, sizeof bytes) < 0)
         printf("FAILED: no answer\n");
     if (++round_number == SETTLED)
         begin();
     public_read();
-    if (message->type == LAST)
-        tell();
+    if (message->type != LAST)
+        return true;
+    tell();
+    if (for_guest)
+        loop_timer_set(&timer, clock_after_ms(OFF_MS), off, NULL);
     return true;
 }
 
@@ -289,7 +297,9 @@ int main(int argc, char **argv)
 {
     if (argc != 2)
         return EXIT_FAILURE;
-    if (strcmp(argv[1], "ping") == 0 || strcmp(argv[1], "pong") == 0)
+    for_enemy = strcmp(argv[1], "for-enemy") == 0;
+    for_guest = for_enemy || strcmp(argv[1], "for-guest") == 0;
+    if (for_guest || strcmp(argv[1], "ping") == 0 || strcmp(argv[1], "pong") == 0)
         return pair(strcmp(argv[1], "ping") == 0);
     if (strcmp(argv[1], "beat") == 0)
         beat();
