@@ -17,6 +17,8 @@ struct ipa {
 #define IPA(value) ((struct ipa){(value)})
 
 #define must_check __attribute__((warn_unused_result))
+#define in_line inline __attribute__((always_inline))
+#define not_inline __attribute__((noinline))
 #define noreturn __attribute__((noreturn))
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

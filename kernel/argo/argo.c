@@ -25,19 +25,20 @@
 #define PROTECT_MAX  0x10000u  /* payload that gets a slice in which nobody takes the ring away */
 #define PROTECT_NS   64000u    /* that slice: more than twice the copy */
 #define MESSAGE_MAX  0xFFFFE0u /* payload of any message: Xen's limit */
-#define PINS         16u       /* pages pinned in one step */
-#define UNPINS       64u       /* pages unpinned in one step */
-#define ENTRIES      8u        /* entries of notify in one step */
-#define SCAN         32u       /* own rings after which no further chain is scanned in one step */
-#define LOOKS        4u        /* rings whose waiters are looked at in one step */
-#define WAKES        8u /* and how many are woken, if not exceeded by the last ring looked at */
+#define TOTAL_BAD    (1ul << 32)
+#define PINS         16u /* pages pinned in one step */
+#define UNPINS       64u /* pages unpinned in one step */
+#define ENTRIES      8u  /* entries of notify in one step */
+#define SCAN         32u /* own rings after which no further chain is scanned in one step */
+#define LOOKS        4u  /* rings whose waiters are looked at in one step */
+#define WAKES        8u  /* and how many are woken, if not exceeded by the last ring looked at */
 #define LOCK_TRIES   64u
-#define INLINE_PAGES 304u
+#define INLINE_PAGES 272u
 #define PAGES_MAX    KEEL_ARGO_PAGES(KEEL_ARGO_RING_MAX)
 
 /* A message to be sent, complete in the kernel. */
 struct send {
-    struct keel_argo_send_addr addr;
+    struct keel_argo_addr source;
     uint32_t niov;
     uint32_t message_type;
     struct keel_argo_iov iov[KEEL_ARGO_IOVS_MAX]; /* niov are valid */
@@ -60,7 +61,7 @@ struct waiter {
 
 /* What a sender has in a wildcard ring, an upper bound. */
 struct share {
-    uint32_t generation;
+    uint64_t generation;
     uint32_t now, before; /* bytes put in this generation and in the one before */
 };
 
@@ -73,6 +74,8 @@ struct argo_ring {
     uint8_t closing; /* out of service for good: enum keel_argo_op that closed it */
     uint8_t waiters; /* atomic: changed under lock, read without */
     uint32_t pinned; /* pages */
+    uint32_t max;    /* payload of a message */
+    uint32_t quota;  /* bytes of the ring that one sender may have; 0: all */
     struct lock lock;
     int64_t result; /* of the operation that closed it */
     uint64_t seen;  /* atomic: ring_consumed when waiters were last looked at */
@@ -80,61 +83,62 @@ struct argo_ring {
     struct append append GUARDED_BY(lock);
     struct waiter waiter[KEEL_ARGO_WAITERS_MAX] GUARDED_BY(lock); /* in order of their coming */
     uint64_t mark GUARDED_BY(lock); /* ring.put when the generation began */
-    uint32_t generation GUARDED_BY(lock);
+    uint64_t generation GUARDED_BY(lock);
     struct share share[KEEL_DOMAINS_MAX] GUARDED_BY(lock);
     uint8_t *page[INLINE_PAGES]; /* the list, if it fits */
 };
 _Static_assert(sizeof(struct argo_ring) <= KEEL_PAGE_SIZE, "a ring's object is a page");
 _Static_assert(KEEL_DOMAINS_MAX <= 64, "a set of domains is a word");
 
-/* Who executes an operation, and what it found out. */
-struct caller {
-    struct vcpu *vcpu;
-    struct domain *domain;
-    struct space *space;
-    struct argo_step *step;
-    uint64_t page;    /* last page of its memory that was translated, */
-    uint8_t *address; /* and where it is */
-    uint64_t wake;    /* domains to be signalled */
-};
+/* Of the domain whose vCPU executes an operation; `step` is that one's. */
+#define OWN_LOCK domain->space.lock
 
 /* ---- The caller's memory ---- */
 
-/* Where an address of the caller leads, up to the end of its page; NULL if nowhere. A service's is
- * an IPA, a machine's is virtual. Valid until the space's lock is released, though a machine may
- * change its own tables meanwhile: then it is its own old page. */
-static uint8_t *caller_reach(struct caller *caller, uint64_t address, enum space_access access,
-                             uint64_t *bytes) REQUIRES(caller->space->lock)
+/* Looks a page of the caller's up: a service's addresses are IPAs, a machine's are virtual. */
+static not_inline bool caller_walk(struct domain *domain, uint64_t last, enum space_access access,
+                                   struct space_recent *recent) REQUIRES(OWN_LOCK)
 {
-    uint64_t offset = address % KEEL_PAGE_SIZE;
+    uint64_t page = last - (KEEL_PAGE_SIZE - 1), rest;
+    void *to = NULL;
+    struct paddr pa;
 
-    *bytes = KEEL_PAGE_SIZE - offset;
-    if (caller->page != address - offset || access != SPACE_READ) {
-        void *to = NULL;
-        struct paddr pa;
-        uint64_t rest;
+    if (domain->kind == KEEL_DOMAIN_USER
+            ? space_translate(&domain->space, IPA(page), access, &to, &rest) < 0
+            : !guest_translate(page, access == SPACE_WRITE, &pa) ||
+                  !(to = space_reach(&domain->space, pa)))
+        return false;
+    *recent = (struct space_recent){last, to};
+    return true;
+}
 
-        if (caller->vcpu->user
-                ? space_translate(caller->space, IPA(address - offset), access, &to, &rest) < 0
-                : !guest_translate(address - offset, access == SPACE_WRITE, &pa) ||
-                      !(to = space_reach(caller->space, pa)))
-            return NULL;
-        caller->page = address - offset;
-        caller->address = to;
-    }
-    return caller->address + offset;
+/* Where an address of the caller leads, up to the end of its page. Valid until the space's lock is
+ * released, though a machine may change its own tables meanwhile: then it is its own old page.
+ * False: nowhere. */
+static inline bool caller_reach(struct domain *domain, uint64_t address, enum space_access access,
+                                uint8_t **to, uint64_t *bytes) REQUIRES(OWN_LOCK)
+{
+    uint64_t last = address | (KEEL_PAGE_SIZE - 1);
+    struct space_recent *recent =
+        &domain->space.recent[last / KEEL_PAGE_SIZE % ARRAY_LENGTH(domain->space.recent)];
+
+    if (unlikely(recent->last != last || access != SPACE_READ) &&
+        !caller_walk(domain, last, access, recent))
+        return false;
+    *to = recent->page + address % KEEL_PAGE_SIZE;
+    *bytes = last - address + 1;
+    return true;
 }
 
 /* Copies between the caller's memory and a buffer of the kernel. False: all or a part can't be had.
  */
-static bool caller_copy(struct caller *caller, uint64_t address, void *buffer, uint64_t bytes,
-                        enum space_access access) REQUIRES(caller->space->lock)
+static not_inline bool caller_copy(struct domain *domain, uint64_t address, void *buffer,
+                                   uint64_t bytes, enum space_access access) REQUIRES(OWN_LOCK)
 {
     for (uint64_t done = 0, piece; done < bytes; done += piece) {
-        uint8_t *there = caller_reach(caller, address + done, access, &piece);
-        uint8_t *here = (uint8_t *)buffer + done;
+        uint8_t *here = (uint8_t *)buffer + done, *there;
 
-        if (!there)
+        if (!caller_reach(domain, address + done, access, &there, &piece))
             return false;
         if (piece > bytes - done)
             piece = bytes - done;
@@ -143,10 +147,20 @@ static bool caller_copy(struct caller *caller, uint64_t address, void *buffer, u
     return true;
 }
 
-static bool argo_caller_read(struct caller *caller, uint64_t from, void *to, uint64_t bytes)
-    REQUIRES(caller->space->lock)
+/* Reads at most 16 bytes, each once: what is checked is what is used. */
+static inline bool caller_read(struct domain *domain, uint64_t from, void *to, uint64_t bytes)
+    REQUIRES(OWN_LOCK)
 {
-    return caller_copy(caller, from, to, bytes, SPACE_READ);
+    uint64_t two[2], rest;
+    uint8_t *there = (uint8_t *)two;
+
+    if (unlikely(from % KEEL_PAGE_SIZE > KEEL_PAGE_SIZE - bytes)
+            ? !caller_copy(domain, from, two, bytes, SPACE_READ)
+            : !caller_reach(domain, from, SPACE_READ, &there, &rest))
+        return false;
+    __builtin_memcpy(to, there, bytes);
+    __asm__ volatile("" ::: "memory"); /* nor can the compiler go back for it */
+    return true;
 }
 
 /* ---- Finding rings ---- */
@@ -158,13 +172,23 @@ static struct argo_ring **bucket(struct argo_domain *argo, uint32_t aport,
     return &argo->ring[(aport + partner) % ARGO_HASH];
 }
 
-static struct argo_ring *find(struct argo_domain *argo, uint32_t aport, uint32_t partner)
+static struct argo_ring *find_in(struct argo_ring *ring, uint32_t aport, uint32_t partner)
 {
-    struct argo_ring *ring = *bucket(argo, aport, partner);
-
     while (ring && (ring->aport != aport || ring->partner != partner))
         ring = ring->next;
     return ring;
+}
+
+static struct argo_ring *find(struct argo_domain *argo, uint32_t aport, uint32_t partner)
+{
+    return find_in(*bucket(argo, aport, partner), aport, partner);
+}
+
+static void take_out(struct argo_ring **link, const struct argo_ring *ring)
+{
+    while (*link != ring)
+        link = &(*link)->next;
+    *link = ring->next;
 }
 
 static bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
@@ -176,85 +200,83 @@ static bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_AN
 }
 
 /* The ring of a domain that takes messages of the caller, locked. False: see *status. */
-static bool enter(const struct caller *caller, struct domain *to, uint32_t aport,
-                  struct argo_ring **ring, int64_t *status) TRY_ACQUIRES(true, (*ring)->lock)
+static inline bool enter(const struct domain *from, struct domain *to, uint32_t aport,
+                         struct argo_ring **ring, int64_t *status) TRY_ACQUIRES(true, (*ring)->lock)
 {
-    bool entered;
+    bool entered = false;
 
     *status = ARGO_AGAIN;
     if (!lock_try_hard(&to->argo.lock))
         return false;
-    *ring = find(&to->argo, aport, caller->domain->id);
+    *ring = find(&to->argo, aport, from->id);
     if (!*ring)
         *ring = find(&to->argo, aport, KEEL_DOMAIN_ANY);
-    if (!*ring || !domain_runs(to))
-        *status = -KEEL_ECONNREFUSED;
-    entered = *status == ARGO_AGAIN && lock_try(&(*ring)->lock);
+    if (*ring && domain_runs(to))
+        entered = lock_try(&(*ring)->lock);
+    else
+        *status = domain_exists(to) ? -KEEL_ECONNREFUSED : -KEEL_ESRCH;
     lock_release(&to->argo.lock);
     return entered;
 }
 
 /* ---- Space, quotas, waiters ---- */
 
-static uint32_t message_max(const struct argo_ring *ring) REQUIRES(ring->lock)
-{
-    uint32_t half = (ring->ring.len / 2 + KEEL_ARGO_SLOT - 1) & ~(KEEL_ARGO_SLOT - 1);
-
-    if (ring->partner != KEEL_DOMAIN_ANY)
-        return KEEL_ARGO_MESSAGE_MAX(ring->ring.len);
-    return half - KEEL_ARGO_SLOT < WILDCARD_MAX ? half - KEEL_ARGO_SLOT : WILDCARD_MAX;
-}
-
 /*
- * The sender's share of a wildcard ring, brought up to date. A generation ends when everything put
- * before it began has been consumed: what is unread was then put in it. Two end if nothing is
- * unread.
+ * The sender's share of a wildcard ring, brought up to date, and `more` bytes are put. A generation
+ * ends when everything put before it began has been consumed: what is unread was then put in it.
+ * Two end if nothing is unread.
  */
-static struct share *share_of(struct argo_ring *ring, uint32_t sender, uint32_t unread)
-    REQUIRES(ring->lock)
+static inline struct share *share_of(struct argo_ring *ring, uint32_t sender, uint32_t unread,
+                                     uint32_t more) REQUIRES(ring->lock)
 {
     struct share *share = &ring->share[sender];
 
+    if (unread == 0) {
+        ring->generation += 2;
+        ring->mark = ring->ring.put;
+        *share = (struct share){ring->generation, more, 0};
+        return share;
+    }
     if ((int64_t)(ring->ring.put - unread - ring->mark) >= 0) {
-        ring->generation += unread == 0 ? 2 : 1;
+        ring->generation++;
         ring->mark = ring->ring.put;
     }
-    if (share->generation != ring->generation) {
-        share->before = ring->generation - share->generation == 1 ? share->now : 0;
-        share->now = 0;
-        share->generation = ring->generation;
-    }
+    if (share->generation != ring->generation)
+        *share = (struct share){ring->generation, 0,
+                                ring->generation - share->generation == 1 ? share->now : 0};
+    share->now += more;
     return share;
 }
 
-/* Whether a message of `need` bytes in the ring may be written now. */
-static bool fits(struct argo_ring *ring, uint32_t sender, uint32_t need, uint32_t unread)
+/* Whether a message of `need` bytes in the ring, not above its max, may be written now. */
+static inline bool fits(struct argo_ring *ring, uint32_t sender, uint32_t need, uint32_t unread)
     REQUIRES(ring->lock)
 {
+    const struct share *share;
+
     if (need > ring_space(&ring->ring, unread))
         return false;
-    if (ring->partner != KEEL_DOMAIN_ANY)
+    if (ring->quota == 0 || unread == 0)
         return true;
-
-    const struct share *share = share_of(ring, sender, unread);
-
-    return share->now + share->before + need <= (ring->ring.len / 2 + KEEL_ARGO_SLOT - 1);
+    share = share_of(ring, sender, unread, 0);
+    return share->now + share->before + need <= ring->quota;
 }
 
 /* The caller waits until `need` bytes may be there. One entry per domain, the most that it needs.
  */
-static int64_t wait_for(struct caller *caller, struct argo_ring *ring, uint32_t need,
-                        uint32_t unread) REQUIRES(ring->lock)
+static not_inline int64_t wait_for(struct domain *domain, struct argo_step *step,
+                                   struct argo_ring *ring, uint32_t need, uint32_t unread)
+    REQUIRES(ring->lock)
 {
     uint8_t waiters = ring->waiters;
     uint32_t i = 0;
 
-    while (i < waiters && ring->waiter[i].domain != caller->domain->id)
+    while (i < waiters && ring->waiter[i].domain != domain->id)
         i++;
     if (i == KEEL_ARGO_WAITERS_MAX)
         return -KEEL_EBUSY;
     if (i == waiters) {
-        ring->waiter[i] = (struct waiter){.domain = caller->domain->id, .need = need};
+        ring->waiter[i] = (struct waiter){.domain = domain->id, .need = need};
         __atomic_store_n(&ring->waiters, (uint8_t)(waiters + 1), __ATOMIC_RELAXED);
     } else if (ring->waiter[i].need < need) {
         ring->waiter[i].need = need;
@@ -263,7 +285,7 @@ static int64_t wait_for(struct caller *caller, struct argo_ring *ring, uint32_t 
      * missed this waiter, its rx_ptr is seen here. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (ring_unread(&ring->ring) != unread)
-        caller->wake |= 1ul << caller->domain->id;
+        step->wake |= 1ul << domain->id;
     return -KEEL_EAGAIN;
 }
 
@@ -293,21 +315,20 @@ static uint32_t wake_waiters(struct argo_ring *ring, uint64_t *wake, bool all, u
     return woken;
 }
 
-/* Tells a domain to look at its rings. */
-static void argo_signal(struct domain *domain)
+/* Tells a domain, which runs or did a moment ago, to look at its rings. */
+static inline void argo_signal(struct domain *domain)
 {
-    if (!domain_runs(domain))
-        return;
     if (domain->kind == KEEL_DOMAIN_USER)
         vcpu_signal(domain->vcpu[0], 1ul << KEEL_EVENT_ARGO);
     else
         arch_irq_pulse(domain, KEEL_MACHINE_ARGO_IRQ);
 }
 
-static void argo_signal_all(uint64_t wake)
+static void argo_signal_all(uint64_t *wake)
 {
-    for (; wake != 0; wake &= wake - 1)
-        argo_signal(&domains[__builtin_ctzl(wake)]);
+    for (; *wake != 0; *wake &= *wake - 1)
+        if (domain_runs(&domains[__builtin_ctzl(*wake)]))
+            argo_signal(&domains[__builtin_ctzl(*wake)]);
 }
 
 /* ---- register, unregister ---- */
@@ -317,15 +338,6 @@ static void argo_signal_all(uint64_t wake)
  * ends there as well: each step of the operation that closed it finds it again, and the last one
  * returns the result that was kept in it.
  */
-static struct argo_ring *find_changing(const struct caller *caller, uint32_t aport,
-                                       uint32_t partner)
-{
-    struct argo_ring *ring = caller->domain->argo.changing;
-
-    while (ring && (ring->aport != aport || ring->partner != partner))
-        ring = ring->next;
-    return ring;
-}
 
 /* Nobody else sees the ring, nor may its fields: its lock is not needed. */
 static int64_t close_step(struct space *space, struct argo_domain *argo, struct argo_ring *ring,
@@ -333,7 +345,6 @@ static int64_t close_step(struct space *space, struct argo_domain *argo, struct 
 {
     /* Another operation closed it, and was given up: this one starts over. */
     int64_t result = ring->closing == op ? ring->result : ARGO_AGAIN;
-    struct argo_ring **link = &argo->changing;
 
     for (uint32_t i = 0; i < UNPINS && ring->pinned != 0; i++) {
         ring->pinned--;
@@ -347,9 +358,7 @@ static int64_t close_step(struct space *space, struct argo_domain *argo, struct 
             ring->ring.list[i] = NULL;
             return ARGO_AGAIN;
         }
-    while (*link != ring)
-        link = &(*link)->next;
-    *link = ring->next;
+    take_out(&argo->changing, ring);
     argo->rings--;
     pool_give(space, ring);
     return result;
@@ -359,15 +368,10 @@ static int64_t close_step(struct space *space, struct argo_domain *argo, struct 
 static void retire(struct argo_domain *argo, struct argo_ring *ring, enum keel_argo_op op,
                    uint64_t *wake)
 {
-    struct argo_ring **link;
-
     lock_take(&argo->lock);
-    link = bucket(argo, ring->aport, ring->partner);
-    while (*link != ring)
-        link = &(*link)->next;
-    *link = ring->next;
+    take_out(bucket(argo, ring->aport, ring->partner), ring);
     if (argo->kernel == ring)
-        argo->kernel = NULL;
+        __atomic_store_n(&argo->kernel, NULL, __ATOMIC_RELAXED);
     lock_release(&argo->lock);
 
     lock_take(&ring->lock); /* whoever found it before has left when this is ours */
@@ -381,20 +385,16 @@ static void retire(struct argo_domain *argo, struct argo_ring *ring, enum keel_a
 
 /* The ring of pages that are all pinned goes into service, in place of one that is there already.
  */
-static int64_t register_finish(struct caller *caller, struct argo_ring *ring)
-    REQUIRES(caller->space->lock) NO_LOCK_ANALYSIS
+static int64_t register_finish(struct domain *domain, struct argo_step *step,
+                               struct argo_ring *ring) REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
-    struct argo_domain *argo = &caller->domain->argo;
-    struct argo_ring **link = &argo->changing;
-    struct argo_ring *old;
+    struct argo_domain *argo = &domain->argo;
+    struct argo_ring *old, **link;
 
-    while (*link != ring)
-        link = &(*link)->next;
-    *link = ring->next;
-
+    take_out(&argo->changing, ring);
     old = find(argo, ring->aport, ring->partner);
     if (old)
-        retire(argo, old, KEEL_ARGO_REGISTER_RING, &caller->wake);
+        retire(argo, old, KEEL_ARGO_REGISTER_RING, &step->wake);
 
     ring_begin(&ring->ring);
     ring->mark = ring->ring.put;
@@ -404,17 +404,16 @@ static int64_t register_finish(struct caller *caller, struct argo_ring *ring)
     ring->next = *link;
     *link = ring;
     if (ring->partner == KEEL_DOMAIN_KERNEL)
-        argo->kernel = ring;
+        __atomic_store_n(&argo->kernel, ring, __ATOMIC_RELAXED);
     lock_release(&argo->lock);
-    return old ? close_step(caller->space, argo, old, KEEL_ARGO_REGISTER_RING) : 0;
+    return old ? close_step(&domain->space, argo, old, KEEL_ARGO_REGISTER_RING) : 0;
 }
 
 /* Every check of a registration but that of its pages; then the object without pages. */
-static int64_t register_begin(struct caller *caller, const struct keel_argo_register_ring *args,
+static int64_t register_begin(struct domain *domain, const struct keel_argo_register_ring *args,
                               uint64_t flags, struct argo_ring **result)
-    REQUIRES(caller->space->lock) NO_LOCK_ANALYSIS
+    REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
-    struct domain *domain = caller->domain;
     struct argo_domain *argo = &domain->argo;
     uint32_t pages = KEEL_ARGO_PAGES(args->len);
     uint32_t lists = pages > INLINE_PAGES ? (pages + RING_LIST - 1) / RING_LIST : 0;
@@ -434,17 +433,23 @@ static int64_t register_begin(struct caller *caller, const struct keel_argo_regi
         return -KEEL_EEXIST;
     if (!old && argo->rings >= KEEL_ARGO_RINGS_MAX)
         return -KEEL_ENOSPC;
-    if (caller->space->pool.free < 1 + lists)
+    if (domain->space.pool.free < 1 + lists)
         return -KEEL_ENOMEM;
 
-    ring = pool_take(caller->space);
+    ring = pool_take(&domain->space);
     CHECK(ring);
     ring->aport = args->aport;
     ring->partner = args->partner_id;
     ring->ring.len = args->len;
+    ring->max = KEEL_ARGO_MESSAGE_MAX(args->len);
+    if (args->partner_id == KEEL_DOMAIN_ANY) {
+        ring->quota = (args->len / 2 + KEEL_ARGO_SLOT - 1) & ~(KEEL_ARGO_SLOT - 1);
+        ring->max = ring->quota - KEEL_ARGO_SLOT < WILDCARD_MAX ? ring->quota - KEEL_ARGO_SLOT
+                                                                : WILDCARD_MAX;
+    }
     ring->ring.list[0] = ring->page;
     for (uint32_t i = 0; i < lists; i++) {
-        ring->ring.list[i] = pool_take(caller->space);
+        ring->ring.list[i] = pool_take(&domain->space);
         CHECK(ring->ring.list[i]);
     }
     ring->next = argo->changing;
@@ -455,19 +460,20 @@ static int64_t register_begin(struct caller *caller, const struct keel_argo_regi
 }
 
 /* Pins the next pages of a ring. */
-static int64_t register_pin(struct caller *caller, struct argo_ring *ring, uint64_t gfns,
-                            uint32_t pages) REQUIRES(caller->space->lock) NO_LOCK_ANALYSIS
+static int64_t register_pin(struct domain *domain, struct argo_ring *ring, uint64_t gfns,
+                            uint32_t pages) REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
     uint32_t n = pages - ring->pinned < PINS ? pages - ring->pinned : PINS;
     uint64_t gfn[PINS];
 
-    if (!argo_caller_read(caller, gfns + ring->pinned * sizeof(gfn[0]), gfn, n * sizeof(gfn[0])))
+    if (!caller_copy(domain, gfns + ring->pinned * sizeof(gfn[0]), gfn, n * sizeof(gfn[0]),
+                     SPACE_READ))
         return -KEEL_EFAULT;
     for (uint32_t i = 0; i < n; i++) {
         void *address;
 
         if (gfn[i] > UINT64_MAX >> KEEL_PAGE_SHIFT ||
-            space_pin(caller->space, IPA(gfn[i] << KEEL_PAGE_SHIFT), &address) < 0)
+            space_pin(&domain->space, IPA(gfn[i] << KEEL_PAGE_SHIFT), &address) < 0)
             return -KEEL_EINVAL;
         ring->ring.list[ring->pinned / RING_LIST][ring->pinned % RING_LIST] = address;
         ring->pinned++;
@@ -475,8 +481,9 @@ static int64_t register_pin(struct caller *caller, struct argo_ring *ring, uint6
     return 0;
 }
 
-static int64_t register_ring(struct caller *caller, uint64_t arg1, uint64_t gfns, uint32_t npages,
-                             uint32_t flags) REQUIRES(caller->space->lock) NO_LOCK_ANALYSIS
+static not_inline int64_t register_ring(struct domain *domain, struct argo_step *step,
+                                        uint64_t arg1, uint64_t gfns, uint32_t npages,
+                                        uint32_t flags) REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
     struct keel_argo_register_ring args;
     struct argo_ring *ring;
@@ -484,47 +491,48 @@ static int64_t register_ring(struct caller *caller, uint64_t arg1, uint64_t gfns
 
     if ((flags & ~KEEL_ARGO_FAIL_EXIST) || npages > PAGES_MAX)
         return -KEEL_EINVAL;
-    if (!argo_caller_read(caller, arg1, &args, sizeof(args)))
+    if (!caller_read(domain, arg1, &args, sizeof(args)))
         return -KEEL_EFAULT;
     if (args.pad || args.len < KEEL_ARGO_RING_MIN || args.len > KEEL_ARGO_RING_MAX ||
         args.len % KEEL_ARGO_SLOT || npages != KEEL_ARGO_PAGES(args.len))
         return -KEEL_EINVAL;
-    ring = find_changing(caller, args.aport, args.partner_id);
+    ring = find_in(domain->argo.changing, args.aport, args.partner_id);
     if (ring && ring->closing)
-        return close_step(caller->space, &caller->domain->argo, ring, KEEL_ARGO_REGISTER_RING);
+        return close_step(&domain->space, &domain->argo, ring, KEEL_ARGO_REGISTER_RING);
     if (!ring)
-        status = register_begin(caller, &args, flags, &ring);
+        status = register_begin(domain, &args, flags, &ring);
     if (status < 0)
         return status;
-    status = ring->ring.len == args.len ? register_pin(caller, ring, gfns, npages) : ARGO_AGAIN;
+    status = ring->ring.len == args.len ? register_pin(domain, ring, gfns, npages) : ARGO_AGAIN;
     if (status == 0)
-        return ring->pinned < npages ? ARGO_AGAIN : register_finish(caller, ring);
+        return ring->pinned < npages ? ARGO_AGAIN : register_finish(domain, step, ring);
     ring->closing = KEEL_ARGO_REGISTER_RING;
     ring->result = status;
-    return close_step(caller->space, &caller->domain->argo, ring, KEEL_ARGO_REGISTER_RING);
+    return close_step(&domain->space, &domain->argo, ring, KEEL_ARGO_REGISTER_RING);
 }
 
-static int64_t unregister_ring(struct caller *caller, uint64_t arg1) REQUIRES(caller->space->lock)
+static not_inline int64_t unregister_ring(struct domain *domain, struct argo_step *step,
+                                          uint64_t arg1) REQUIRES(OWN_LOCK)
 {
-    struct argo_domain *argo = &caller->domain->argo;
+    struct argo_domain *argo = &domain->argo;
     struct keel_argo_unregister_ring args;
     struct argo_ring *ring;
 
-    if (!argo_caller_read(caller, arg1, &args, sizeof(args)))
+    if (!caller_read(domain, arg1, &args, sizeof(args)))
         return -KEEL_EFAULT;
     if (args.pad)
         return -KEEL_EINVAL;
-    ring = find_changing(caller, args.aport, args.partner_id);
+    ring = find_in(domain->argo.changing, args.aport, args.partner_id);
     if (!ring) {
         ring = find(argo, args.aport, args.partner_id);
         if (!ring)
             return -KEEL_ENOENT;
-        retire(argo, ring, KEEL_ARGO_UNREGISTER_RING, &caller->wake);
+        retire(argo, ring, KEEL_ARGO_UNREGISTER_RING, &step->wake);
     } else if (!ring->closing) {
         ring->closing = KEEL_ARGO_UNREGISTER_RING; /* a registration that was given up */
         ring->result = ARGO_AGAIN;
     }
-    return close_step(caller->space, argo, ring, KEEL_ARGO_UNREGISTER_RING);
+    return close_step(&domain->space, argo, ring, KEEL_ARGO_UNREGISTER_RING);
 }
 
 /* ---- sendv ---- */
@@ -536,63 +544,24 @@ static bool may_send(const struct domain *from, const struct domain *to, uint32_
     return port && (port->senders >> from->id & 1);
 }
 
-static bool may_send_from(const struct domain *domain, uint32_t aport)
+static bool append_is(const struct append *append, struct vcpu *vcpu, const struct send *send)
 {
-    const struct authority_port *port;
-
-    if (aport == 0)
-        return true;
-    port = authority_port(&domain->authority, aport);
-    return port && port->receives;
-}
-
-static bool append_is(const struct append *append, const struct caller *caller,
-                      const struct send *send)
-{
-    return append->vcpu == caller->vcpu && append->incarnation == caller->domain->incarnation &&
+    return append->vcpu == vcpu && append->incarnation == vcpu->domain->incarnation &&
            memcmp(&append->send, send, offsetof(struct send, iov[send->niov])) == 0;
 }
 
-/*
- * The restartable exclusive append: the caller becomes the one who writes at tx. What another has
- * written there, and not published, is lost to it (it starts again), unless it had to start again
- * before: then it gets a slice in which it runs undisturbed. Returns the bytes that are in place.
- */
-static int64_t append_take(struct caller *caller, struct argo_ring *ring, const struct send *send,
-                           uint32_t total) REQUIRES(ring->lock)
-{
-    struct append *append = &ring->append;
-
-    if (append->vcpu && append_is(append, caller, send))
-        return append->done;
-    if (append->vcpu && time_now() < append->until &&
-        __atomic_load_n(&append->vcpu->state, __ATOMIC_RELAXED) == VCPU_RUNNING)
-        return ARGO_AGAIN;
-    append->vcpu = NULL;
-    if (total > CHUNK) {
-        append->vcpu = caller->vcpu;
-        append->incarnation = caller->domain->incarnation;
-        append->done = 0;
-        append->until = caller->step->next != 0 && total <= PROTECT_MAX
-                            ? time_now() + time_from_ns(PROTECT_NS)
-                            : 0;
-        append->send = *send;
-    }
-    return 0;
-}
-
 /* Copies bytes [from, from + bytes) of the payload to the ring. False: a buffer can't be read. */
-static bool copy_payload(struct caller *caller, const struct ring *ring, const struct send *send,
-                         uint32_t from, uint32_t bytes) REQUIRES(caller->space->lock)
+static bool copy_payload(struct domain *domain, const struct ring *ring, const struct send *send,
+                         uint32_t from, uint32_t bytes) REQUIRES(OWN_LOCK)
 {
     uint32_t to = from + KEEL_ARGO_SLOT;
 
     for (const struct keel_argo_iov *iov = send->iov; bytes != 0; iov++) {
         while (from < iov->iov_len && bytes != 0) {
             uint64_t piece;
-            const uint8_t *address = caller_reach(caller, iov->iov_hnd + from, SPACE_READ, &piece);
+            uint8_t *address;
 
-            if (!address)
+            if (!caller_reach(domain, iov->iov_hnd + from, SPACE_READ, &address, &piece))
                 return false;
             if (piece > iov->iov_len - from)
                 piece = iov->iov_len - from;
@@ -608,116 +577,167 @@ static bool copy_payload(struct caller *caller, const struct ring *ring, const s
     return true;
 }
 
-/* A step of sending: `total` bytes of payload, all checked but against the ring. */
-static int64_t send_step(struct caller *caller, struct argo_ring *ring, const struct send *send,
-                         uint32_t total) REQUIRES(ring->lock, caller->space->lock)
+/*
+ * The restartable exclusive append: the caller becomes the one who writes at tx. What another has
+ * written there, and not published, is lost to it (it starts again), unless it had to start again
+ * before: then it gets a slice in which it runs undisturbed. 0: all of the message is in place.
+ */
+static not_inline int64_t append_step(struct vcpu *vcpu, struct domain *domain,
+                                      struct argo_ring *ring, const struct send *send,
+                                      uint32_t total) REQUIRES(ring->lock, OWN_LOCK)
 {
-    uint32_t sender = caller->domain->id;
-    uint32_t need = ring_need(total);
-    uint32_t unread = ring_unread(&ring->ring);
+    struct append *append = &ring->append;
     uint32_t bytes;
-    int64_t done;
 
-    if (total > message_max(ring))
-        return -KEEL_EMSGSIZE;
-    if (!fits(ring, sender, need, unread))
-        return wait_for(caller, ring, need, unread);
-    done = append_take(caller, ring, send, total);
-    if (done < 0)
-        return done;
-    bytes = total - (uint32_t)done;
-    if (bytes > CHUNK)
-        bytes = CHUNK;
-    if (!copy_payload(caller, &ring->ring, send, (uint32_t)done, bytes)) {
-        ring->append.vcpu = NULL;
+    if (!append->vcpu || !append_is(append, vcpu, send)) {
+        if (append->vcpu && time_now() < append->until &&
+            __atomic_load_n(&append->vcpu->state, __ATOMIC_RELAXED) == VCPU_RUNNING)
+            return ARGO_AGAIN;
+        append->vcpu = vcpu;
+        append->incarnation = domain->incarnation;
+        append->done = 0;
+        append->until = vcpu->argo.next != 0 && total <= PROTECT_MAX
+                            ? time_now() + time_from_ns(PROTECT_NS)
+                            : 0;
+        append->send = *send;
+    }
+    bytes = total - append->done < CHUNK ? total - append->done : CHUNK;
+    if (!copy_payload(domain, &ring->ring, send, append->done, bytes)) {
+        append->vcpu = NULL;
         return -KEEL_EFAULT;
     }
-    if ((uint32_t)done + bytes < total) {
-        ring->append.done = (uint32_t)done + bytes;
-        caller->step->next = 1;
+    append->done += bytes;
+    if (append->done < total) {
+        vcpu->argo.next = 1;
         return ARGO_AGAIN;
     }
-    ring->append.vcpu = NULL;
-    if (ring->partner == KEEL_DOMAIN_ANY)
-        ring->share[sender].now += need;
-    ring_publish(&ring->ring, ring_at(&ring->ring, ring->ring.tx), &send->addr.src,
-                 send->message_type, total);
-    return total;
+    append->vcpu = NULL;
+    return 0;
 }
 
-/* Bytes of all buffers, or the error. */
-static int64_t send_total(const struct send *send)
+/* Bytes of all buffers, MESSAGE_MAX at most, which no ring takes; or more: one of them is wrong. */
+static uint64_t send_total(const struct keel_argo_iov *iov, uint32_t niov)
 {
     uint64_t total = 0;
 
-    for (uint32_t i = 0; i < send->niov; i++) {
-        if (send->iov[i].pad || send->iov[i].iov_len > MESSAGE_MAX)
-            return -KEEL_EINVAL;
-        total += send->iov[i].iov_len;
-    }
-    return total > MESSAGE_MAX ? -KEEL_EMSGSIZE : (int64_t)total;
+    for (uint32_t i = 0; i < niov; i++)
+        total += iov[i].pad || iov[i].iov_len > MESSAGE_MAX ? TOTAL_BAD : iov[i].iov_len;
+    return total > MESSAGE_MAX && total < TOTAL_BAD ? MESSAGE_MAX : total;
 }
 
-static int64_t sendv(struct caller *caller, uint64_t arg1, uint64_t arg2, uint32_t niov,
-                     uint32_t message_type) REQUIRES(caller->space->lock)
+/* A few slots cost less without a call. */
+static inline void copy_slots(uint8_t *to, const uint8_t *from, uint64_t bytes)
 {
+    if (unlikely(bytes > 256 || bytes % 16 != 0))
+        memcpy(to, from, bytes);
+    else
+        for (const uint8_t *end = from + bytes; from != end; from += 16, to += 16)
+            __builtin_memcpy(to, from, 16);
+}
+
+/* Every check of a message's addresses. What is allowed once is for ever: such edges are never
+ * taken back. */
+static not_inline int64_t send_allow(struct domain *from, uint64_t src, uint64_t dst)
+    REQUIRES(from->space.lock)
+{
+    const uint64_t words[2] = {src, dst};
+    const struct authority_port *port;
+    struct keel_argo_send_addr addr;
+
+    memcpy(&addr, words, sizeof(addr));
+    if (addr.src.pad || addr.dst.pad)
+        return -KEEL_EINVAL;
+    if (addr.src.domain_id != KEEL_DOMAIN_ANY && addr.src.domain_id != from->id)
+        return -KEEL_EPERM;
+    port = authority_port(&from->authority, addr.src.aport);
+    if (addr.src.aport != 0 && !(port && port->receives))
+        return -KEEL_EACCES;
+    if (addr.dst.domain_id >= KEEL_DOMAINS_MAX)
+        return -KEEL_ESRCH;
+    if (!may_send(from, &domains[addr.dst.domain_id], addr.dst.aport))
+        return -KEEL_EACCES;
+    memcpy(from->argo.allowed, words, sizeof(words));
+    from->argo.to = &domains[addr.dst.domain_id];
+    return 0;
+}
+
+/* Most messages are one piece, here and there: what only others need is filled in for them. */
+static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t arg1, uint64_t arg2,
+                             uint32_t niov, uint32_t message_type, struct domain **told)
+    REQUIRES(OWN_LOCK)
+{
+    uint64_t addr[2], total, piece; /* addr: struct keel_argo_send_addr */
+    struct keel_argo_addr source;
+    struct keel_argo_iov only;
     struct argo_ring *ring;
     struct domain *to;
     struct send send;
+    uint8_t *at, *data;
+    uint32_t need, unread;
     int64_t result;
 
     if (niov > KEEL_ARGO_IOVS_MAX)
         return -KEEL_EINVAL;
-    send.niov = niov;
-    send.message_type = message_type;
-    if (!argo_caller_read(caller, arg1, &send.addr, sizeof(send.addr)) ||
-        !argo_caller_read(caller, arg2, send.iov, niov * sizeof(send.iov[0])))
+    if (!caller_read(domain, arg1, addr, sizeof(addr)) ||
+        (likely(niov == 1) ? !caller_read(domain, arg2, &only, sizeof(only))
+                           : !caller_copy(domain, arg2, send.iov, niov * sizeof(only), SPACE_READ)))
         return -KEEL_EFAULT;
-    if (send.addr.src.pad || send.addr.dst.pad)
-        return -KEEL_EINVAL;
-    if (send.addr.src.domain_id == KEEL_DOMAIN_ANY)
-        send.addr.src.domain_id = caller->domain->id;
-    if (send.addr.src.domain_id != caller->domain->id)
-        return -KEEL_EPERM;
-    if (!may_send_from(caller->domain, send.addr.src.aport))
-        return -KEEL_EACCES;
-    if (send.addr.dst.domain_id >= KEEL_DOMAINS_MAX)
-        return -KEEL_ESRCH;
-    to = &domains[send.addr.dst.domain_id];
-    if (!may_send(caller->domain, to, send.addr.dst.aport))
-        return -KEEL_EACCES;
-    if (!domain_exists(to))
-        return -KEEL_ESRCH;
-
-    if (!enter(caller, to, send.addr.dst.aport, &ring, &result))
+    if (unlikely(addr[0] != domain->argo.allowed[0] || addr[1] != domain->argo.allowed[1] ||
+                 !domain->argo.to)) {
+        result = send_allow(domain, addr[0], addr[1]);
+        if (result < 0)
+            return result;
+    }
+    to = domain->argo.to;
+    if (!enter(domain, to, (uint32_t)addr[1], &ring, &result))
         return result;
-    result = send_total(&send);
-    if (result >= 0)
-        result = send_step(caller, ring, &send, (uint32_t)result);
+
+    addr[0] = (uint32_t)addr[0] | (uint64_t)domain->id << 32; /* in place of ANY */
+    __builtin_memcpy(&source, addr, sizeof(source));
+    total =
+        likely(niov == 1) ? (uint64_t)only.pad << 32 | only.iov_len : send_total(send.iov, niov);
+    need = ring_need((uint32_t)total);
+    unread = ring_unread(&ring->ring);
+    at = ring_at(&ring->ring, ring->ring.tx);
+    if (unlikely(total > ring->max)) {
+        result = total > MESSAGE_MAX ? -KEEL_EINVAL : -KEEL_EMSGSIZE;
+    } else if (unlikely(!fits(ring, domain->id, need, unread))) {
+        result = wait_for(domain, &vcpu->argo, ring, need, unread);
+    } else if (likely(niov == 1 && !ring->append.vcpu && ring_is_whole(&ring->ring, at, need) &&
+                      caller_reach(domain, only.iov_hnd, SPACE_READ, &data, &piece) &&
+                      total <= piece)) {
+        copy_slots(at + KEEL_ARGO_SLOT, data, total);
+        result = 0;
+    } else {
+        if (niov == 1)
+            send.iov[0] = only;
+        send.source = source;
+        send.niov = niov;
+        send.message_type = message_type;
+        result = append_step(vcpu, domain, ring, &send, (uint32_t)total);
+    }
+    if (likely(result == 0)) {
+        if (ring->quota != 0)
+            (void)share_of(ring, domain->id, unread, need);
+        ring_publish(&ring->ring, at, &source, message_type, (uint32_t)total);
+        result = (int64_t)total;
+        *told = to;
+    }
     lock_release(&ring->lock);
-    if (result >= 0)
-        caller->wake |= 1ul << to->id;
     return result;
 }
 
 static const struct keel_argo_addr kernel_address = {KEEL_PORT_KERNEL, KEEL_DOMAIN_KERNEL, 0};
 
-/* The rest of argo_kernel_send, of which only the common case is in line. */
-static __attribute__((noinline)) int64_t kernel_send_rest(struct domain *to, uint32_t message_type,
-                                                          const void *payload, uint32_t len)
-    RELEASES(to->argo.lock) NO_LOCK_ANALYSIS
+static not_inline int64_t kernel_put(struct domain *to, uint32_t message_type, const void *payload,
+                                     uint32_t len) RELEASES(to->argo.lock) NO_LOCK_ANALYSIS
 {
-    struct argo_ring *kernel = to->argo.kernel;
-    int64_t status = kernel ? -KEEL_EAGAIN : -KEEL_ENOENT;
+    struct ring *ring = &to->argo.kernel->ring;
 
-    if (kernel && ring_need(len) <= ring_space(&kernel->ring, ring_unread(&kernel->ring))) {
-        ring_write(&kernel->ring, KEEL_ARGO_SLOT, payload, len);
-        ring_publish(&kernel->ring, ring_at(&kernel->ring, kernel->ring.tx), &kernel_address,
-                     message_type, len);
-        status = 0;
-    }
+    ring_write(ring, KEEL_ARGO_SLOT, payload, len);
+    ring_publish(ring, ring_at(ring, ring->tx), &kernel_address, message_type, len);
     lock_release(&to->argo.lock);
-    return status;
+    return 0;
 }
 
 /* On the path of every exit. Senders can't find the kernel's ring, which has no waiters either, so
@@ -725,26 +745,26 @@ static __attribute__((noinline)) int64_t kernel_send_rest(struct domain *to, uin
 inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
                                 uint32_t len) NO_LOCK_ANALYSIS
 {
-    const uint32_t need = sizeof(struct keel_exit) + KEEL_ARGO_SLOT;
-    struct argo_ring *kernel;
+    int64_t status = -KEEL_ENOENT;
     struct ring *ring;
-    uint32_t tx;
     uint8_t *at;
 
     lock_take(&to->argo.lock);
-    kernel = to->argo.kernel;
-    if (unlikely(!kernel || len != sizeof(struct keel_exit)))
-        return kernel_send_rest(to, message_type, payload, len);
-    ring = &kernel->ring;
-    tx = ring->tx;
-    at = ring_at(ring, tx);
-    if (unlikely(need > ring_space(ring, ring_unread_from(ring, tx)) || need > ring->len - tx ||
-                 (uintptr_t)at % KEEL_PAGE_SIZE > KEEL_PAGE_SIZE - need))
-        return kernel_send_rest(to, message_type, payload, len);
-    __builtin_memcpy(at + KEEL_ARGO_SLOT, payload, sizeof(struct keel_exit));
-    ring_publish(ring, at, &kernel_address, message_type, sizeof(struct keel_exit));
+    if (likely(to->argo.kernel)) {
+        ring = &to->argo.kernel->ring;
+        at = ring_at(ring, ring->tx);
+        status = -KEEL_EAGAIN;
+        if (likely(ring_need(len) <= ring_space(ring, ring_unread(ring)))) {
+            if (unlikely(len != sizeof(struct keel_exit) ||
+                         !ring_is_whole(ring, at, sizeof(struct keel_exit) + KEEL_ARGO_SLOT)))
+                return kernel_put(to, message_type, payload, len);
+            __builtin_memcpy(at + KEEL_ARGO_SLOT, payload, sizeof(struct keel_exit));
+            ring_publish(ring, at, &kernel_address, message_type, sizeof(struct keel_exit));
+            status = 0;
+        }
+    }
     lock_release(&to->argo.lock);
-    return 0;
+    return status;
 }
 
 /* ---- notify ---- */
@@ -752,22 +772,23 @@ inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const 
 /* Wakes who waits for space in own rings, chain after chain, some in each step. The chains are
  * stable under the space's lock; a ring without waiters, or whose reader has not moved since the
  * last look, costs no lock. */
-static int64_t notify_waiters(struct caller *caller) REQUIRES(caller->space->lock) NO_LOCK_ANALYSIS
+static int64_t notify_waiters(struct domain *domain, struct argo_step *step)
+    REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
     uint32_t rings = 0, looks = 0, wakes = 0;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see wait_for */
-    for (uint32_t *i = &caller->step->next; *i < ARGO_HASH; ++*i) {
+    for (uint32_t *i = &step->next; *i < ARGO_HASH; ++*i) {
         if (rings >= SCAN)
             return ARGO_AGAIN;
-        for (struct argo_ring *ring = caller->domain->argo.ring[*i]; ring; ring = ring->next) {
+        for (struct argo_ring *ring = domain->argo.ring[*i]; ring; ring = ring->next) {
             rings++;
             if (__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED) == 0 ||
                 __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) == ring_consumed(&ring->ring))
                 continue;
             if (looks++ == LOOKS || !lock_try(&ring->lock))
                 return ARGO_AGAIN;
-            wakes += wake_waiters(ring, &caller->wake, false, WAKES);
+            wakes += wake_waiters(ring, &step->wake, false, WAKES);
             lock_release(&ring->lock);
             if (wakes >= WAKES)
                 return ARGO_AGAIN;
@@ -777,10 +798,11 @@ static int64_t notify_waiters(struct caller *caller) REQUIRES(caller->space->loc
 }
 
 /* Fills in one entry. If there is no space, the caller waits for it. */
-static int64_t notify_entry(struct caller *caller, struct keel_argo_ring_data_ent *entry)
+static int64_t notify_entry(struct domain *domain, struct argo_step *step,
+                            struct keel_argo_ring_data_ent *entry)
 {
-    uint32_t sender = caller->domain->id;
-    uint32_t unread, need, max;
+    uint32_t sender = domain->id;
+    uint32_t unread, need;
     struct argo_ring *ring;
     struct domain *to;
     int64_t status;
@@ -790,17 +812,16 @@ static int64_t notify_entry(struct caller *caller, struct keel_argo_ring_data_en
     if (entry->ring.domain_id >= KEEL_DOMAINS_MAX)
         return 0;
     to = &domains[entry->ring.domain_id];
-    if (!may_send(caller->domain, to, entry->ring.aport))
+    if (!may_send(domain, to, entry->ring.aport))
         return -KEEL_EACCES;
-    if (!enter(caller, to, entry->ring.aport, &ring, &status))
+    if (!enter(domain, to, entry->ring.aport, &ring, &status))
         return status == ARGO_AGAIN ? ARGO_AGAIN : 0;
 
     unread = ring_unread(&ring->ring);
-    max = message_max(ring);
-    need = entry->space_required <= max ? ring_need(entry->space_required) : 0;
-    entry->max_message_size = max;
+    need = entry->space_required <= ring->max ? ring_need(entry->space_required) : 0;
+    entry->max_message_size = ring->max;
     entry->flags = KEEL_ARGO_EXISTS;
-    if (ring->partner == KEEL_DOMAIN_ANY)
+    if (ring->quota != 0)
         entry->flags |= KEEL_ARGO_SHARED;
     if (unread == 0)
         entry->flags |= KEEL_ARGO_EMPTY;
@@ -808,13 +829,14 @@ static int64_t notify_entry(struct caller *caller, struct keel_argo_ring_data_en
         entry->flags |= KEEL_ARGO_NOTIFY_EMSGSIZE;
     else if (fits(ring, sender, need, unread))
         entry->flags |= KEEL_ARGO_SUFFICIENT;
-    else if (wait_for(caller, ring, need, unread) == -KEEL_EBUSY)
+    else if (wait_for(domain, step, ring, need, unread) == -KEEL_EBUSY)
         entry->flags |= KEEL_ARGO_NOTIFY_EBUSY;
     lock_release(&ring->lock);
     return 0;
 }
 
-static int64_t notify(struct caller *caller, uint64_t arg1) REQUIRES(caller->space->lock)
+static not_inline int64_t notify(struct domain *domain, struct argo_step *step, uint64_t arg1)
+    REQUIRES(OWN_LOCK)
 {
     struct keel_argo_ring_data_ent entry[ENTRIES];
     struct keel_argo_ring_data data = {0};
@@ -822,28 +844,28 @@ static int64_t notify(struct caller *caller, uint64_t arg1) REQUIRES(caller->spa
     int64_t status;
     uint64_t at;
 
-    if (arg1 && !argo_caller_read(caller, arg1, &data, sizeof(data)))
+    if (arg1 && !caller_read(domain, arg1, &data, sizeof(data)))
         return -KEEL_EFAULT;
     if (data.nent > KEEL_ARGO_NOTIFY_MAX)
         return -KEEL_EACCES;
-    status = notify_waiters(caller);
+    status = notify_waiters(domain, step);
     if (status < 0)
         return status;
-    first = caller->step->next - ARGO_HASH;
+    first = step->next - ARGO_HASH;
     if (first >= data.nent)
         return 0;
     n = data.nent - first < ENTRIES ? data.nent - first : ENTRIES;
     at = arg1 + sizeof(data) + first * sizeof(entry[0]);
-    if (!argo_caller_read(caller, at, entry, n * sizeof(entry[0])))
+    if (!caller_copy(domain, at, entry, n * sizeof(entry[0]), SPACE_READ))
         return -KEEL_EFAULT;
     for (done = 0; done < n; done++) {
-        status = notify_entry(caller, &entry[done]);
+        status = notify_entry(domain, step, &entry[done]);
         if (status < 0)
             break;
     }
-    if (!caller_copy(caller, at, entry, done * sizeof(entry[0]), SPACE_WRITE))
+    if (!caller_copy(domain, at, entry, done * sizeof(entry[0]), SPACE_WRITE))
         return -KEEL_EFAULT;
-    caller->step->next += done;
+    step->next += done;
     if (status < 0)
         return status;
     return first + done < data.nent ? ARGO_AGAIN : 0;
@@ -851,45 +873,38 @@ static int64_t notify(struct caller *caller, uint64_t arg1) REQUIRES(caller->spa
 
 /* ---- Entry points ---- */
 
-static int64_t act(struct caller *caller, uint64_t op, uint64_t arg1, uint64_t arg2, uint32_t arg3,
-                   uint32_t arg4) REQUIRES(caller->space->lock)
-{
-    switch (op) {
-    case KEEL_ARGO_REGISTER_RING:
-        return register_ring(caller, arg1, arg2, arg3, arg4);
-    case KEEL_ARGO_UNREGISTER_RING:
-        return arg2 || arg3 || arg4 ? -KEEL_EINVAL : unregister_ring(caller, arg1);
-    case KEEL_ARGO_SENDV:
-        return sendv(caller, arg1, arg2, arg3, arg4);
-    case KEEL_ARGO_NOTIFY:
-    default:
-        return arg2 || arg3 || arg4 ? -KEEL_EINVAL : notify(caller, arg1);
-    }
-}
-
 int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
                   uint64_t arg4)
 {
-    struct caller caller = {
-        .vcpu = vcpu,
-        .domain = vcpu->domain,
-        .space = &vcpu->domain->space,
-        .step = &vcpu->domain->argo.step[vcpu->index],
-        .page = UINT64_MAX,
-    };
+    struct domain *domain = vcpu->domain;
+    struct argo_step *step = &vcpu->argo;
     int64_t result = argo_check(op, arg3, arg4);
+    struct domain *told = NULL;
 
     if (result < 0)
         return result;
-    if (caller.step->op != op || caller.step->arg1 != arg1)
-        *caller.step = (struct argo_step){.arg1 = arg1, .op = (uint32_t)op};
-    if (!lock_try_hard(&caller.space->lock))
+    if (unlikely(step->op) && (step->op != op || step->arg1 != arg1))
+        *step = (struct argo_step){0};
+    if (!lock_try_hard(&domain->space.lock))
         return ARGO_AGAIN;
-    result = act(&caller, op, arg1, arg2, (uint32_t)arg3, (uint32_t)arg4);
-    lock_release(&caller.space->lock);
-    if (result != ARGO_AGAIN)
-        caller.step->op = 0;
-    argo_signal_all(caller.wake);
+    if (!vcpu->user) /* it may have changed its tables */
+        space_forget(&domain->space);
+    if (likely(op == KEEL_ARGO_SENDV))
+        result = sendv(vcpu, domain, arg1, arg2, (uint32_t)arg3, (uint32_t)arg4, &told);
+    else if (op == KEEL_ARGO_REGISTER_RING)
+        result = register_ring(domain, step, arg1, arg2, (uint32_t)arg3, (uint32_t)arg4);
+    else if (arg2 || arg3 || arg4)
+        result = -KEEL_EINVAL;
+    else
+        result = op == KEEL_ARGO_NOTIFY ? notify(domain, step, arg1)
+                                        : unregister_ring(domain, step, arg1);
+    lock_release(&domain->space.lock);
+    if (likely(told))
+        argo_signal(told);
+    else
+        argo_signal_all(&step->wake);
+    *step = unlikely(result == ARGO_AGAIN) ? (struct argo_step){arg1, (uint32_t)op, step->next, 0}
+                                           : (struct argo_step){0};
     return result;
 }
 
@@ -904,17 +919,12 @@ int64_t argo_teardown(struct domain *domain) NO_LOCK_ANALYSIS
             retire(argo, argo->ring[i], KEEL_ARGO_UNREGISTER_RING, &wake);
     if (argo->changing)
         (void)close_step(&domain->space, argo, argo->changing, KEEL_ARGO_UNREGISTER_RING);
-    memset(argo->step, 0, sizeof(argo->step));
     lock_release(&domain->space.lock);
-    argo_signal_all(wake);
+    argo_signal_all(&wake);
     return argo->rings == 0 ? 0 : -KEEL_EAGAIN;
 }
 
-bool argo_has_kernel_ring(struct domain *domain)
+bool argo_has_kernel_ring(struct domain *domain) NO_LOCK_ANALYSIS
 {
-    lock_take(&domain->argo.lock);
-    bool has = domain->argo.kernel;
-
-    lock_release(&domain->argo.lock);
-    return has;
+    return __atomic_load_n(&domain->argo.kernel, __ATOMIC_RELAXED);
 }

@@ -63,11 +63,12 @@ struct domain;
 struct vcpu;
 struct argo_ring;
 
-/* How far an operation has come that is executed again: of one vCPU, used by it alone. */
+/* How far an operation has come that is executed again: part of struct vcpu, used by it alone. */
 struct argo_step {
     uint64_t arg1;
-    uint32_t op;
+    uint32_t op;   /* 0: none, and next is 0 */
     uint32_t next; /* notify: chains of rings, then entries done; sendv: 1: a part was copied */
+    uint64_t wake; /* domains to be signalled when all locks are released; else empty */
 };
 
 /* Part of struct domain. All zero at first. */
@@ -80,7 +81,8 @@ struct argo_domain {
     /* Under the space's lock: */
     struct argo_ring *changing; /* rings that begin or end: nobody else sees them */
     uint32_t rings;             /* all of them */
-    struct argo_step step[KEEL_VCPUS_MAX];
+    uint64_t allowed[2];        /* the struct keel_argo_send_addr of a message that was, */
+    struct domain *to;          /* and where it went; NULL: none yet */
 };
 
 /* The first checks, of the arguments alone: 0, or the error. */

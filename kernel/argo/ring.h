@@ -36,7 +36,16 @@ static inline uint8_t *ring_at(const struct ring *ring, uint32_t position)
     uint32_t byte = position + (uint32_t)sizeof(struct keel_argo_ring);
     uint32_t page = byte / (uint32_t)KEEL_PAGE_SIZE;
 
-    return ring->list[page / RING_LIST][page % RING_LIST] + byte % KEEL_PAGE_SIZE;
+    uint8_t *at = ring->list[page / RING_LIST][page % RING_LIST] + byte % KEEL_PAGE_SIZE;
+
+    __asm__("" : "+r"(at)); /* one register: not in two parts, to be added again */
+    return at;
+}
+
+/* Whether a message at tx, whose place is `at`, is in one page, and does not wrap. */
+static inline bool ring_is_whole(const struct ring *ring, const uint8_t *at, uint32_t need)
+{
+    return need <= ring->len - ring->tx && need <= KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE;
 }
 
 /* Bytes between a valid tx and what rx_ptr says now: a multiple of 16 below len. */

@@ -29,15 +29,15 @@ struct authority_port {
 };
 
 struct authority {
-    struct keel_edge edge[KEEL_EDGES_MAX];
+    struct authority_port port[AUTHORITY_PORTS_MAX];
+    uint32_t ports;
     uint32_t self;            /* rights of edges to itself, together */
     uint64_t self_cpus;       /* CPUs of its SCHEDULE edges */
     struct route route[KEEL_ROUTES_MAX];
     uint32_t routes;
     struct route calls;       /* who answers HVC and SMC; lo 0: nobody, 1: somebody */
-    struct authority_port port[AUTHORITY_PORTS_MAX];
-    uint32_t ports;
     uint64_t watchers;        /* bit n: domain n holds WATCH */
+    struct keel_edge edge[KEEL_EDGES_MAX];
 };
 
 bool authority_is_sealed(void);

@@ -19,7 +19,7 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 /* Not in line: the decoder's frame is not the trap's to set up. */
-__attribute__((noinline)) void call_handle(struct vcpu *caller)
+not_inline void call_handle(struct vcpu *caller)
 {
     uint64_t number = caller->registers.x[8];
     int64_t result = calls_decode(caller, number, caller->registers.x);
@@ -550,11 +550,11 @@ int64_t call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2
                   uint64_t arg4)
 {
     _Static_assert(ARGO_AGAIN == CALL_AGAIN, "one value for: execute the call again");
-    bool had = argo_has_kernel_ring(caller->domain);
+    bool may = op == KEEL_ARGO_REGISTER_RING && !argo_has_kernel_ring(caller->domain);
     int64_t status = argo_call(caller, op, arg1, arg2, arg3, arg4);
 
     /* A new kernel ring: what waits for this service is delivered again. */
-    if (!had && argo_has_kernel_ring(caller->domain))
+    if (unlikely(may) && argo_has_kernel_ring(caller->domain))
         exit_replay(caller->domain);
     return status;
 }

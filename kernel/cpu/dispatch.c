@@ -239,7 +239,7 @@ static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting,
 }
 
 /* In rotation, whatever is ready and not limited hard. */
-static __attribute__((noinline)) void choose_background(struct cpu *cpu, struct vcpu *lasting,
+static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting,
                                                         struct choice *best) REQUIRES(cpu->lock)
 {
     struct vcpu *run;
@@ -468,14 +468,14 @@ void dispatch(struct cpu *cpu)
 static bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSIS
 {
     uint16_t shown = __atomic_load_n(&cpu->shown_rank, __ATOMIC_SEQ_CST);
-    uint32_t i = __atomic_load_n(&cpu->place[vcpu->domain->id][vcpu->index], __ATOMIC_RELAXED);
-    uint16_t best = __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED);
+    uint32_t i;
 
     if (vcpu->domain->reserve.period || cpu->by_deadline)
         return true;
-    if (!vcpu->user)
-        best = i < SLOT_NONE ? (uint16_t)(RANK_PLAN + cpu->slot[i].entry.rank) : RANK_BACKGROUND;
-    return best < shown;
+    if (vcpu->user)
+        return __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED) < shown;
+    i = __atomic_load_n(&cpu->place[vcpu->domain->id][vcpu->index], __ATOMIC_RELAXED);
+    return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].entry.rank : RANK_BACKGROUND) < shown;
 }
 
 void dispatch_wake(struct vcpu *vcpu)
@@ -491,7 +491,7 @@ void dispatch_wake(struct vcpu *vcpu)
         target = loaded; /* which lets go of it, if it is to run elsewhere */
     else if (idle && !(idle >> target & 1))
         target = (uint32_t)__builtin_ctzl(idle);
-    else if (!(cpus >> target & 1))
+    else if (unlikely(!(cpus >> target & 1)))
         target = (uint32_t)__builtin_ctzl(cpus);
     if (idle || wins(cpu_at(target), vcpu))
         cpu_kick(target);

@@ -33,9 +33,9 @@ struct domain {
     uint64_t grace;              /* destroying: when nobody finds its vCPUs any more */
     struct keel_domain_params params; /* of the last life that began before the seal */
 
-    struct authority authority;  /* its edges, and what others may do to it */
     struct space space;
     struct argo_domain argo;
+    struct authority authority;  /* its edges, and what others may do to it */
     struct arch_domain arch;     /* AArch64: its virtual interrupts */
 
     struct bucket reserve;       /* time ahead of every plan; period 0: none */

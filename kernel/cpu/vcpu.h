@@ -17,6 +17,7 @@
 #define KERNEL_CPU_VCPU_H
 
 #include "arch/vcpu.h"
+#include "argo/argo.h"
 #include "cpu/timer.h"
 #include "lock.h"
 #include <keel/event.h>
@@ -65,6 +66,7 @@ struct vcpu {
     bool devices;       /* its domain has some: when it leaves, its writes to them are waited for */
 
     uint64_t events;    /* user: atomic */
+    struct argo_step argo;
     struct exit exit;
     struct timer timer; /* user: deadline of wait; machine: virtual timer while not loaded */
 

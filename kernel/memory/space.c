@@ -256,6 +256,7 @@ static void run_break(struct space *space, const struct run *run) REQUIRES(space
         entry_set(entry, 0);
     }
     space->cleaning = NOT_CLEANING;
+    space_forget(space);
     tlb_flush_ipa(space, run->ipa, run->order, run->count);
 }
 
@@ -282,6 +283,7 @@ static void run_protect(struct space *space, const struct run *run, uint32_t per
 {
     for (uint64_t i = 0; i < run->count; i++)
         entry_set(&run->entry[i], stage2_leaf(stage2_address(run->entry[i]), run->order, perm));
+    space_forget(space);
     tlb_flush_ipa(space, run->ipa, run->order, run->count);
 }
 
@@ -331,6 +333,7 @@ void space_init(struct space *space, uint16_t owner, bool machine)
     space->cleaning = NOT_CLEANING;
     space->teardown = 0;
     root_set(space, PADDR(0));
+    space_forget(space);
     memset(space->last_vcpu, 0, sizeof(space->last_vcpu));
     lock_release(&space->lock);
 }

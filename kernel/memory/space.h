@@ -29,6 +29,13 @@ struct pool {
     uint32_t total; /* pages added; those not in the list are tables and the rings' */
 };
 
+/* A page of what the owner may read, and where it is; all zero: none. */
+struct space_recent {
+    uint64_t last; /* address of its last byte */
+    uint8_t *page;
+};
+#define space_forget(space) __builtin_memset((space)->recent, 0, sizeof((space)->recent))
+
 struct space {
     struct lock lock;
     uint16_t owner; /* domain id */
@@ -43,6 +50,8 @@ struct space {
     struct ipa cleaning GUARDED_BY(lock); /* block whose caches are being cleaned in steps */
     uint64_t cleaned GUARDED_BY(lock);    /* pages of it that are */
     uint64_t teardown GUARDED_BY(lock);   /* IPA up to which nothing is left */
+    /* Of a service: valid until what is mapped changes. Of a machine: virtual, for one call. */
+    struct space_recent recent[4] GUARDED_BY(lock);
     uint8_t last_vcpu[KEEL_CPUS_MAX]; /* whose stage 1 may be in that CPU's TLB; index + 1 */
 };
 

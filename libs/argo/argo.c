@@ -54,7 +54,10 @@ int argo_sendv(uint32_t port, struct keel_argo_addr to, uint32_t type,
     return operation(KEEL_ARGO_SENDV, &address, pieces, n, type);
 }
 
-int argo_send(uint32_t port, struct keel_argo_addr to, uint32_t type, const void *bytes, size_t n)
+/* The kernel only reads what these have on their stacks, so there is nothing for a guard to find. */
+#define NO_GUARD __attribute__((no_stack_protector))
+
+NO_GUARD int argo_send(uint32_t port, struct keel_argo_addr to, uint32_t type, const void *bytes, size_t n)
 {
     if (n > KEEL_ARGO_MESSAGE_MAX(KEEL_ARGO_RING_MAX))
         return -KEEL_EMSGSIZE;
@@ -62,7 +65,7 @@ int argo_send(uint32_t port, struct keel_argo_addr to, uint32_t type, const void
     return argo_sendv(port, to, type, &piece, 1);
 }
 
-int argo_send_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
+NO_GUARD int argo_send_to(const struct keel_connection *connection, uint32_t port, uint32_t type,
                  const void *bytes, size_t n)
 {
     if ((connection->rights & KEEL_RIGHT_SEND) == 0)

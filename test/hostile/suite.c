@@ -560,6 +560,9 @@ static bool may_refuse(const struct suite *suite, const struct attempt *attempt,
     case GRAMMAR_IRQ_READ:
     case GRAMMAR_PLAN_COMMIT:
         return true;
+    case GRAMMAR_REPLY: /* an interrupt's configuration with the answer needs another right */
+    case GRAMMAR_REPLY_WAIT:
+        return attempt->x[2] == KEEL_REPLY_CONFIGURE;
     case GRAMMAR_MEMORY_MAP: /* free memory is the builder's */
         return !(attempt->edge->rights & KEEL_RIGHT_BUILD) && !suite->sealed_builder;
     default:

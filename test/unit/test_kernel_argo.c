@@ -617,6 +617,71 @@ START_TEST(rights_to_send)
 }
 END_TEST
 
+/* What was allowed is known the next time, and nothing else is: not one bit of the addresses. */
+START_TEST(allowed_addresses)
+{
+    const struct keel_argo_send_addr sources[] = {{{PORT, 0, 0}, {PORT, 1, 0}},
+                                                  {{PORT, ANY, 0}, {PORT, 1, 0}},
+                                                  {{0, ANY, 0}, {PORT, 1, 0}},
+                                                  {{PORT2, 0, 0}, {PORT2, 1, 0}}};
+
+    EXPECT_EQ(ring_register(1, PORT, 0, 4000, 20, 0), 0);
+    EXPECT_EQ(ring_register(1, PORT2, 0, 4000, 30, 0), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(sources); i++)
+        for (uint32_t bit = 0; bit < 128; bit++) {
+            struct keel_argo_send_addr addr = sources[i];
+            int64_t first;
+
+            world_put(0, ARGS, &addr, sizeof(addr));
+            EXPECT_EQ(world_call(0, KEEL_ARGO_SENDV, ARGS, IOVS, 0, 1), 0);
+            ((uint8_t *)&addr)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            world_put(0, ARGS, &addr, sizeof(addr));
+            domains[0].argo.to = NULL;
+            first = world_call(0, KEEL_ARGO_SENDV, ARGS, IOVS, 0, 1);
+            world_put(0, ARGS, &sources[i], sizeof(addr));
+            EXPECT_EQ(world_call(0, KEEL_ARGO_SENDV, ARGS, IOVS, 0, 1), 0);
+            world_put(0, ARGS, &addr, sizeof(addr));
+            EXPECT_EQ(world_call(0, KEEL_ARGO_SENDV, ARGS, IOVS, 0, 1), first);
+            while (message_take(1, 20, 4000, &header, got) || message_take(1, 30, 4000, &header, got))
+                EXPECT(header.source.domain_id == 0 && header.source.pad == 0);
+        }
+    /* Nor is nothing at all, before anything was allowed. */
+    domains[1].argo.to = NULL;
+    memset(domains[1].argo.allowed, 0, sizeof(domains[1].argo.allowed));
+    world_put(1, ARGS, &(struct keel_argo_send_addr){{0, 0, 0}, {0, 0, 0}}, 16);
+    EXPECT_EQ(world_call(1, KEEL_ARGO_SENDV, ARGS, IOVS, 0, 1), -KEEL_EPERM);
+}
+END_TEST
+
+/* A service's pages are translated once, as long as they stay; a machine's in each step, as it may
+ * change its tables whenever it likes. Neither is written to because it could be read. */
+START_TEST(pages_that_were_read)
+{
+    EXPECT_EQ(ring_register(1, PORT, ANY, 8000, 20, 0), 0);
+    for (uint32_t from = 2; from < 4; from++) {
+        bool machine = domains[from].kind == KEEL_DOMAIN_MACHINE;
+        struct keel_argo_ring_data data = {.nent = 1};
+        uint64_t page = DATA + 3;
+
+        fill(from, ADDR(page), 64);
+        EXPECT_EQ(message_send(from, 1, PORT, 1, ADDR(page), 64), 64);
+        EXPECT_EQ(message_step(from, 1, 1), 64);
+        EXPECT_EQ(world.translated, machine ? 3 : 0);
+        world_put(from, ADDR(page), &data, sizeof(data));
+        world_map(from, (uint32_t)page, 1, 1);
+        EXPECT_EQ(message_step(from, 1, 1), 64);
+        EXPECT_EQ(world_call(from, KEEL_ARGO_NOTIFY, ADDR(page), 0, 0, 0), -KEEL_EFAULT);
+        if (machine)
+            world.access[from][page] = 0; /* by itself: nobody is told */
+        else
+            world_map(from, (uint32_t)page, 1, 0);
+        EXPECT_EQ(message_step(from, 1, 1), -KEEL_EFAULT);
+        while (message_take(1, 20, 8000, &header, got))
+            ;
+    }
+}
+END_TEST
+
 START_TEST(partner_before_wildcard)
 {
     EXPECT_EQ(ring_register(0, PORT, ANY, 4096, 20, 0), 0);
@@ -1262,6 +1327,8 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, gathers_buffers);
     tcase_add_test(tests, source_ports);
     tcase_add_test(tests, rights_to_send);
+    tcase_add_test(tests, allowed_addresses);
+    tcase_add_test(tests, pages_that_were_read);
     tcase_add_test(tests, partner_before_wildcard);
     tcase_add_test(tests, long_messages_in_steps);
     tcase_add_test(tests, a_short_message_overtakes);

@@ -582,6 +582,53 @@ START_TEST(translate_tells_address_and_rest_of_page)
 }
 END_TEST
 
+/* As Argo does with a page that it has translated. */
+static void remember(struct space *space, uint64_t page)
+{
+    uint64_t last = (page + 1) * 4096 - 1, bytes;
+    void *address;
+
+    lock_take(&space->lock);
+    ck_assert_int_eq(space_translate(space, PAGE_IPA(page), SPACE_READ, &address, &bytes), 0);
+    space->recent[page % ARRAY_LENGTH(space->recent)] = (struct space_recent){last, address};
+    lock_release(&space->lock);
+}
+
+static bool remembers(const struct space *space, uint64_t page)
+{
+    return space->recent[page % ARRAY_LENGTH(space->recent)].last == (page + 1) * 4096 - 1;
+}
+
+START_TEST(what_was_read_is_forgotten_with_its_mapping)
+{
+    ck_assert_int_eq(space_map(&user, PA(MEMORY), PAGE_IPA(16), 0, 4, R | W), 4);
+    ck_assert_int_eq(space_map(&user, PA(MEMORY + 512), PAGE_IPA(512), 9, 1, R | W), 1);
+    for (uint64_t page = 16; page < 20; page++) /* one in each place */
+        remember(&user, page);
+    ck_assert_int_eq(space_map(&user, PA(MEMORY + 4), PAGE_IPA(20), 0, 1, R | W), 1);
+    ck_assert(remembers(&user, 16) &&
+              remembers(&user, 19)); /* nothing that was there has changed */
+    ck_assert_int_eq(space_unmap(&user, PAGE_IPA(19), 0, 1), 1);
+    ck_assert(!remembers(&user, 19));
+    remember(&user, 18);
+    ck_assert_int_eq(space_protect(&user, PAGE_IPA(18), 0, 1, R), 1);
+    ck_assert(!remembers(&user, 18));
+    remember(&user, 17);
+    ck_assert_int_eq(space_donate(&user, PAGE_IPA(17), &other, PAGE_IPA(17), 0, 1, R | W), 1);
+    ck_assert(!remembers(&user, 17));
+    remember(&user, 600);
+    ck_assert_int_eq(space_unmap(&user, PAGE_IPA(512), 9, 1), 1);
+    ck_assert(!remembers(&user, 600));
+    remember(&user, 16);
+    while (space_teardown(&user) != 0)
+        ;
+    ck_assert(!remembers(&user, 16));
+    user.recent[0].last = 0x10fff; /* whatever was left */
+    space_init(&user, user.owner, false);
+    ck_assert(!remembers(&user, 16));
+}
+END_TEST
+
 START_TEST(read_and_write_cross_pages)
 {
     uint8_t out[4096], in[4096];
@@ -866,6 +913,7 @@ int main(void)
     tcase_add_test(tcase, donate_refuses);
     tcase_add_test(tcase, break_comes_before_make);
     tcase_add_test(tcase, translate_tells_address_and_rest_of_page);
+    tcase_add_test(tcase, what_was_read_is_forgotten_with_its_mapping);
     tcase_add_test(tcase, read_and_write_cross_pages);
     tcase_add_test(tcase, read_and_write_are_all_or_nothing);
     tcase_add_test(tcase, copy_goes_to_the_first_fault);

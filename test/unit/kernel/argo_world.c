@@ -166,6 +166,7 @@ void world_map(uint32_t domain, uint32_t first, uint32_t pages, uint8_t access)
         }
         world.access[domain][n] = access;
     }
+    space_forget(&domains[domain].space);
 }
 
 uint64_t world_machines;

@@ -44,7 +44,7 @@ static void user_fault(struct vcpu *vcpu, uint64_t esr)
 }
 
 /* All but calls. */
-static __attribute__((noinline)) void user_sync(struct vcpu *vcpu, uint64_t esr)
+static not_inline void user_sync(struct vcpu *vcpu, uint64_t esr)
 {
     switch (ESR_EC(esr)) {
     case EC_FP:
@@ -112,7 +112,7 @@ static const struct route *route_of(struct vcpu *vcpu, uint64_t ipa)
 }
 
 /* An access outside the machine's memory: a service's, or nobody's. */
-static __attribute__((noinline)) void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
+static not_inline void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
 {
     uint32_t iss = (uint32_t)esr & 0x1ffffff;
     uint64_t far = sysreg_read(far_el2);
@@ -185,7 +185,7 @@ void arch_retry(struct vcpu *vcpu)
         vcpu->registers.pc -= 4;
 }
 
-static __attribute__((noinline)) void machine_argo(struct vcpu *vcpu)
+static not_inline void machine_argo(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->registers.x;
     int64_t result = argo_call(vcpu, x[0], x[1], x[2], x[3], x[4]);
@@ -199,7 +199,7 @@ static __attribute__((noinline)) void machine_argo(struct vcpu *vcpu)
 }
 
 /* All but data aborts and Argo. */
-static __attribute__((noinline)) void machine_sync(struct vcpu *vcpu, uint64_t esr)
+static not_inline void machine_sync(struct vcpu *vcpu, uint64_t esr)
 {
     struct cpu *cpu = cpu_this();
 

@@ -634,7 +634,7 @@ static void fill_by_priority(struct vcpu *vcpu, uint32_t control)
     gic_watch(vgic->watch);
 }
 
-static __attribute__((noinline)) void refill(struct vcpu *vcpu)
+static not_inline void refill(struct vcpu *vcpu)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     uint32_t *enables = &vcpu->domain->arch.vgic.control;
