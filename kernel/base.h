@@ -40,6 +40,11 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Without the lock, whose holder may be what is broken. */
 void print_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+static inline uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 void *memcpy(void *to, const void *from, size_t bytes);
 void *memset(void *to, int byte, size_t bytes);
 void *memmove(void *to, const void *from, size_t bytes);

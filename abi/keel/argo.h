@@ -83,10 +83,17 @@ struct keel_argo_message_header {
 KEEL_ABI_SIZE(struct keel_argo_message_header, 16);
 KEEL_ABI_OFFSET(struct keel_argo_message_header, message_type, 12);
 
+/*
+ * A question about another's ring, and its answer. Who asks is told once, as for space (a service: the
+ * event ARGO; a guest: its Argo interrupt), when a ring of that domain comes, is replaced or goes,
+ * whoever takes it away and however: it asks again. The answers say which ring: EXISTS gone, it has
+ * ended; `life` another, its owner has begun again; SUFFICIENT, there is space. Nothing is lost, as
+ * being told says "look", and to ask is to be told the next time.
+ */
 struct keel_argo_ring_data_ent {
     struct keel_argo_addr ring;
     uint16_t flags; /* out: enum keel_argo_notify_flags */
-    uint16_t pad;
+    uint16_t life;  /* out: the low 16 bits of the owner's incarnation (Xen: padding) */
     uint32_t space_required;   /* in */
     uint32_t max_message_size; /* out */
 };

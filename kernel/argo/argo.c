@@ -140,8 +140,7 @@ static not_inline bool caller_copy(struct domain *domain, uint64_t address, void
 
         if (!caller_reach(domain, address + done, access, &there, &piece))
             return false;
-        if (piece > bytes - done)
-            piece = bytes - done;
+        piece = min(piece, bytes - done);
         memcpy(access == SPACE_READ ? here : there, access == SPACE_READ ? there : here, piece);
     }
     return true;
@@ -364,7 +363,7 @@ static int64_t close_step(struct space *space, struct argo_domain *argo, struct 
     return result;
 }
 
-/* Takes a ring out of service. Who waits for it is woken, and finds out. */
+/* Takes a ring out of service. Who waits for it, or asked about it, is woken, and finds out. */
 static void retire(struct argo_domain *argo, struct argo_ring *ring, enum keel_argo_op op,
                    uint64_t *wake)
 {
@@ -377,6 +376,7 @@ static void retire(struct argo_domain *argo, struct argo_ring *ring, enum keel_a
     lock_take(&ring->lock); /* whoever found it before has left when this is ours */
     (void)wake_waiters(ring, wake, true, 0);
     lock_release(&ring->lock);
+    *wake |= __atomic_exchange_n(&argo->askers, 0, __ATOMIC_SEQ_CST);
     ring->closing = (uint8_t)op;
     ring->result = 0;
     ring->next = argo->changing;
@@ -406,6 +406,7 @@ static int64_t register_finish(struct domain *domain, struct argo_step *step,
     if (ring->partner == KEEL_DOMAIN_KERNEL)
         __atomic_store_n(&argo->kernel, ring, __ATOMIC_RELAXED);
     lock_release(&argo->lock);
+    step->wake |= __atomic_exchange_n(&argo->askers, 0, __ATOMIC_SEQ_CST);
     return old ? close_step(&domain->space, argo, old, KEEL_ARGO_REGISTER_RING) : 0;
 }
 
@@ -444,8 +445,7 @@ static int64_t register_begin(struct domain *domain, const struct keel_argo_regi
     ring->max = KEEL_ARGO_MESSAGE_MAX(args->len);
     if (args->partner_id == KEEL_DOMAIN_ANY) {
         ring->quota = (args->len / 2 + KEEL_ARGO_SLOT - 1) & ~(KEEL_ARGO_SLOT - 1);
-        ring->max = ring->quota - KEEL_ARGO_SLOT < WILDCARD_MAX ? ring->quota - KEEL_ARGO_SLOT
-                                                                : WILDCARD_MAX;
+        ring->max = (uint32_t)min(ring->quota - KEEL_ARGO_SLOT, WILDCARD_MAX);
     }
     ring->ring.list[0] = ring->page;
     for (uint32_t i = 0; i < lists; i++) {
@@ -563,10 +563,7 @@ static bool copy_payload(struct domain *domain, const struct ring *ring, const s
 
             if (!caller_reach(domain, iov->iov_hnd + from, SPACE_READ, &address, &piece))
                 return false;
-            if (piece > iov->iov_len - from)
-                piece = iov->iov_len - from;
-            if (piece > bytes)
-                piece = bytes;
+            piece = min(min(piece, iov->iov_len - from), bytes);
             ring_write(ring, to, address, (uint32_t)piece);
             to += (uint32_t)piece;
             from += (uint32_t)piece;
@@ -807,13 +804,15 @@ static int64_t notify_entry(struct domain *domain, struct argo_step *step,
     struct domain *to;
     int64_t status;
 
-    entry->flags = 0;
+    entry->flags = entry->life = 0;
     entry->max_message_size = 0;
     if (entry->ring.domain_id >= KEEL_DOMAINS_MAX)
         return 0;
     to = &domains[entry->ring.domain_id];
     if (!may_send(domain, to, entry->ring.aport))
         return -KEEL_EACCES;
+    __atomic_fetch_or(&to->argo.askers, 1ul << sender, __ATOMIC_SEQ_CST); /* before it looks */
+    entry->life = (uint16_t)to->incarnation;
     if (!enter(domain, to, entry->ring.aport, &ring, &status))
         return status == ARGO_AGAIN ? ARGO_AGAIN : 0;
 

@@ -81,8 +81,9 @@ struct argo_domain {
     /* Under the space's lock: */
     struct argo_ring *changing; /* rings that begin or end: nobody else sees them */
     uint32_t rings;             /* all of them */
-    uint64_t allowed[2];        /* the struct keel_argo_send_addr of a message that was, */
-    struct domain *to;          /* and where it went; NULL: none yet */
+    uint64_t askers; /* atomic: domains that asked about these rings since one last came or went */
+    uint64_t allowed[2]; /* the struct keel_argo_send_addr of a message that was, */
+    struct domain *to;   /* and where it went; NULL: none yet */
 };
 
 /* The first checks, of the arguments alone: 0, or the error. */

@@ -32,12 +32,9 @@ void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint
         if (position >= ring->len)
             position -= ring->len;
         uint8_t *to = ring_at(ring, position);
-        uint32_t piece = (uint32_t)(KEEL_PAGE_SIZE - (uintptr_t)to % KEEL_PAGE_SIZE);
+        uint32_t piece = (uint32_t)min(
+            min(KEEL_PAGE_SIZE - (uintptr_t)to % KEEL_PAGE_SIZE, ring->len - position), bytes);
 
-        if (piece > ring->len - position)
-            piece = ring->len - position;
-        if (piece > bytes)
-            piece = bytes;
         memcpy(to, from, piece);
         from = (const uint8_t *)from + piece;
         position += piece;

@@ -38,11 +38,6 @@ static inline uint64_t index_at(struct ipa ipa, uint32_t order)
     return ipa.v >> (KEEL_PAGE_SHIFT + order) & (STAGE2_ENTRIES - 1);
 }
 
-static inline uint64_t min(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static inline void entry_set(uint64_t *entry, uint64_t value)
 {
     __atomic_store_n(entry, value, __ATOMIC_RELAXED);

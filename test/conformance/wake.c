@@ -115,6 +115,38 @@ static void peer_gone(void)
     EQ(message_send(ID_OTHER, 0, 0, 0), 0);
 }
 
+/* What a question says now: whether there is a ring; the owner's life. */
+static uint16_t asked(uint16_t who, bool there)
+{
+    struct keel_argo_ring_data_ent ent;
+    uint16_t flags;
+    uint32_t max;
+
+    EQ(query(who, PORT_A, 0, &flags, &max), 0);
+    EQ(flags & KEEL_ARGO_EXISTS, there);
+    bytes_copy(&ent, at(addr(PAGE_QUERY, 0) + sizeof(struct keel_argo_ring_data)), sizeof(ent));
+    return ent.life;
+}
+
+/* Who asked about a ring is told when it comes, is replaced and goes, also if nothing was to be sent; and
+ * that its owner is another than it was. Once: who does not ask again is not told. */
+static void comes_and_goes(void)
+{
+    uint16_t life = asked(ID_OTHER, false);
+
+    IS(life != 0);
+    IS(ORDERED(ID_OTHER, .what = COMMAND_REGISTER, .partner = ID_SUITE, .len = 1024));
+    EQ(asked(ID_OTHER, true), life);
+    IS(ORDERED(ID_OTHER, .what = COMMAND_REGISTER, .partner = ID_SUITE, .len = 1024));
+    IS(ORDERED_SILENTLY(ID_OTHER, .what = COMMAND_UNREGISTER, .partner = ID_SUITE));
+    EQ(asked(ID_OTHER, false), life);
+    IS(ORDERED(ID_OTHER, .what = COMMAND_REGISTER, .partner = ID_SUITE, .len = 1024));
+    EQ(asked(ID_OTHER, true), life);
+    IS(ORDERED(ID_OTHER, .what = COMMAND_EXIT));
+    EQ(COMMAND(ID_OTHER, .what = COMMAND_HELLO).result, 0); /* once it is back */
+    EQ(asked(ID_OTHER, false), life + 1);
+}
+
 /* The suite as the one who makes space: a sender that waits goes on, whatever its ring is. */
 static void makes_space(void)
 {
@@ -234,5 +266,6 @@ static void who_fits(void)
 const struct test wake_tests[] = {
     {"wake-space", space},         {"wake-the-most", the_most},   {"wake-too-long", too_long},
     {"wake-ring-gone", ring_gone}, {"wake-peer-gone", peer_gone}, {"wake-makes-space", makes_space},
-    {"wake-waiters", waiters},     {"wake-who-fits", who_fits},   {NULL, NULL},
+    {"wake-waiters", waiters},     {"wake-who-fits", who_fits},   {"wake-comes-and-goes", comes_and_goes},
+    {NULL, NULL},
 };

@@ -996,6 +996,61 @@ START_TEST(a10_9_waiters_are_told)
 }
 END_TEST
 
+/* Who asked about a ring is told when it comes, is replaced or goes, and which it was. */
+static void told_of(uint32_t asker, bool exists, uint32_t life)
+{
+    struct keel_argo_ring_data data = {1, 0};
+    struct keel_argo_ring_data_ent entry = {{PORT, 0, 0}, 0xffff, 0xffff, 16, 0};
+
+    EXPECT(took_signal(asker));
+    EXPECT(!took_signal(asker));
+    world_put(asker, ADDR(40), &data, sizeof(data));
+    world_put(asker, ADDR(40) + sizeof(data), &entry, sizeof(entry));
+    EXPECT_EQ(world_call(asker, KEEL_ARGO_NOTIFY, ADDR(40), 0, 0, 0), 0);
+    world_get(asker, ADDR(40) + sizeof(data), &entry, sizeof(entry));
+    EXPECT_EQ(entry.flags & KEEL_ARGO_EXISTS, exists);
+    EXPECT_EQ(entry.life, life);
+}
+
+START_TEST(rings_that_come_and_go_are_told)
+{
+    domains[0].incarnation = 0x10005;
+    for (uint32_t asker = 1; asker < 4; asker++) {
+        vcpu_signal(world_vcpu(asker), 1ul << KEEL_EVENT_ARGO);
+        told_of(asker, false, 5);
+    }
+    EXPECT_EQ(ring_register(0, PORT, ANY, 1024, 20, 0), 0);
+    for (uint32_t asker = 1; asker < 4; asker++)
+        told_of(asker, true, 5);
+    EXPECT(!took_signal(4)); /* did not ask */
+    EXPECT_EQ(ring_register(0, PORT, ANY, 1024, 21, 0), 0); /* in place of the other */
+    for (uint32_t asker = 1; asker < 4; asker++)
+        told_of(asker, true, 5);
+    EXPECT_EQ(ring_unregister(0, PORT, ANY), 0);
+    told_of(1, false, 5);
+    EXPECT_EQ(ring_register(0, PORT, ANY, 1024, 20, 0), 0);
+    told_of(1, true, 5);
+    EXPECT(took_signal(2)); /* once for both, as it has not asked in between */
+    EXPECT(!took_signal(2));
+    domains[0].state = KEEL_DOMAIN_STOPPED;
+    while (argo_teardown(&domains[0]) != 0)
+        ;
+    told_of(1, false, 5);
+    domains[0].state = KEEL_DOMAIN_RUNNING;
+    domains[0].incarnation++;
+    EXPECT_EQ(ring_register(0, PORT, ANY, 1024, 20, 0), 0);
+    told_of(1, true, 6);
+    /* Without the right to send there, nobody is told anything. */
+    vcpu_signal(world_vcpu(1), 1ul << KEEL_EVENT_ARGO);
+    told_of(1, true, 6);
+    world_get(1, ADDR(40), got, 28);
+    world_put(5, ADDR(40), got, 28);
+    domains[0].authority.port[0].senders &= ~(1ul << 5);
+    EXPECT_EQ(world_call(5, KEEL_ARGO_NOTIFY, ADDR(40), 0, 0, 0), -KEEL_EACCES);
+    EXPECT_EQ(domains[0].argo.askers, 1ul << 1);
+}
+END_TEST
+
 /* A waiter that died is nobody: its signal goes nowhere, its place becomes free. */
 START_TEST(a_dead_waiter)
 {
@@ -1339,6 +1394,7 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, wakes_only_who_fits);
     tcase_add_test(tests, waiters_at_the_limit);
     tcase_add_test(tests, a10_9_waiters_are_told);
+    tcase_add_test(tests, rings_that_come_and_go_are_told);
     tcase_add_test(tests, a_dead_waiter);
     tcase_add_test(tests, notify_describes_rings);
     tcase_add_test(tests, notify_limits);
