@@ -67,10 +67,20 @@ struct keel_argo_unregister_ring {
 };
 KEEL_ABI_SIZE(struct keel_argo_unregister_ring, 8);
 
+/* Which messages the receiver is signalled for. Keel's own: in Xen these bytes are reserved; any other
+ * value is ALWAYS. Who asks for fewer looks at tx_ptr once more after each change of rx_ptr, both
+ * sequentially consistent: then no message is overlooked, and however many are sent, there are no more
+ * signals than the receiver has found its ring empty. */
+enum keel_argo_signals {
+    KEEL_ARGO_SIGNALS_ALWAYS = 0,
+    KEEL_ARGO_SIGNALS_WHEN_EMPTY = 1, /* for a message when all before it have been received */
+};
+
 struct keel_argo_ring {
     uint32_t rx_ptr; /* written by the receiver */
     uint32_t tx_ptr; /* written by the kernel, store-release, after everything before it */
-    uint8_t reserved[56];
+    uint32_t signals; /* written by the receiver: enum keel_argo_signals */
+    uint8_t reserved[52];
     uint8_t ring[];
 };
 KEEL_ABI_SIZE(struct keel_argo_ring, 64);

@@ -717,8 +717,9 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
         if (ring->quota != 0)
             (void)share_of(ring, domain->id, unread, need);
         ring_publish(&ring->ring, at, &source, message_type, (uint32_t)total);
+        if (likely(unread == 0) || ring_wants_signal(&ring->ring, need))
+            *told = to;
         result = (int64_t)total;
-        *told = to;
     }
     lock_release(&ring->lock);
     return result;

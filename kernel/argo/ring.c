@@ -41,3 +41,11 @@ void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint
         bytes -= piece;
     }
 }
+
+bool ring_wants_signal(const struct ring *ring, uint32_t need)
+{
+    if (__atomic_load_n(&ring->header->signals, __ATOMIC_RELAXED) != KEEL_ARGO_SIGNALS_WHEN_EMPTY)
+        return true;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* it sees the message, or this sees its rx_ptr */
+    return ring_unread(ring) <= need;
+}

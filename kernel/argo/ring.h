@@ -102,4 +102,8 @@ static inline void ring_publish(struct ring *ring, uint8_t *at, const struct kee
     __atomic_store_n(&ring->header->tx_ptr, tx, __ATOMIC_RELEASE);
 }
 
+/* Whether the receiver wants a signal for the message of `need` bytes that was the last to be
+ * published, into a ring that was not empty. */
+bool ring_wants_signal(const struct ring *ring, uint32_t need);
+
 #endif

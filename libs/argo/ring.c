@@ -30,5 +30,5 @@ void argo_ring_empty(struct argo_ring *ring, uint32_t tx)
     if (tx >= ring->len || tx % KEEL_ARGO_SLOT != 0)
         return;
     ring->rx = tx;
-    __atomic_store_n(&ring->shared->rx_ptr, tx, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->shared->rx_ptr, tx, __ATOMIC_SEQ_CST);
 }

@@ -47,7 +47,7 @@ static inline uint32_t argo_slots(uint32_t bytes)
 /* The oldest message, if there is one. */
 static inline bool argo_ring_next(struct argo_ring *ring, struct argo_message *message)
 {
-    uint32_t tx = __atomic_load_n(&ring->shared->tx_ptr, __ATOMIC_ACQUIRE);
+    uint32_t tx = __atomic_load_n(&ring->shared->tx_ptr, __ATOMIC_SEQ_CST); /* keel_argo_signals */
     uint32_t rx = ring->rx;
     if (tx == rx)
         return false;
@@ -83,7 +83,7 @@ static inline void argo_ring_consume(struct argo_ring *ring, const struct argo_m
     if (next >= ring->len)
         next -= ring->len;
     ring->rx = next;
-    __atomic_store_n(&ring->shared->rx_ptr, next, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->shared->rx_ptr, next, __ATOMIC_SEQ_CST);
 }
 
 #endif
