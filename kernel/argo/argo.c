@@ -190,12 +190,17 @@ static void take_out(struct argo_ring **link, const struct argo_ring *ring)
     *link = ring->next;
 }
 
-static bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
+static not_inline bool lock_retry(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    for (uint32_t i = 0; i < LOCK_TRIES; i++)
+    for (uint32_t i = 1; i < LOCK_TRIES; i++)
         if (lock_try(lock))
             return true;
     return false;
+}
+
+static inline bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
+{
+    return likely(lock_try(lock)) || lock_retry(lock);
 }
 
 /* The ring of a domain that takes messages of the caller, locked. False: see *status. */

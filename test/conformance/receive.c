@@ -203,6 +203,29 @@ static void signals(void)
     }
 }
 
+/* Keel's own: who asks for it is signalled for a message only when all before it are taken. */
+static void signals_when_empty(void)
+{
+    struct keel_argo_message_header header;
+
+    EQ(ring_new(PORT_A, ID_PARTNER, 1024, PAGE_RING), 0);
+    ring_at(PAGE_RING)->signals = KEEL_ARGO_SIGNALS_WHEN_EMPTY;
+    for (uint32_t turn = 0; turn < 3; turn++) {
+        suite_about("turn", turn);
+        quiet();
+        ORDER(ID_PARTNER, .what = COMMAND_SEND, .delay_ms = 60, .port = PORT_A,
+              .to = {PORT_A, ID_SUITE, 0}, .count = 1, .type = 1);
+        IS(platform_signalled(10000));
+        ORDER(ID_PARTNER, .what = COMMAND_SEND, .delay_ms = 60, .port = PORT_A,
+              .to = {PORT_A, ID_SUITE, 0}, .count = 3, .type = 2);
+        IS(!platform_signalled(100));
+        for (uint32_t i = 0; i < 4; i++) {
+            EQ(ring_take(PAGE_RING, 1024, &header, 0), 0);
+            EQ(header.message_type, i == 0 ? 1 : 2);
+        }
+    }
+}
+
 const struct test receive_tests[] = {
     {"receive-wire", wire},
     {"receive-shortest", shortest},
@@ -211,5 +234,6 @@ const struct test receive_tests[] = {
     {"receive-hostile-content", hostile_content},
     {"receive-two-senders", two_senders},
     {"receive-signals", signals},
+    {"receive-signals-when-empty", signals_when_empty},
     {NULL, NULL},
 };

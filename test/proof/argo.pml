@@ -17,10 +17,11 @@
  *
  * FIRST, SECOND: how many messages each sends. LONG: of both lengths, as it likes; else all are short. KILL: the
  * first one is killed once, at any time, and begins anew. GONE: it does not. ENDS: the receiver unregisters its
- * ring at any time.
+ * ring at any time. QUIET: the receiver asks for a signal only when it has found its ring empty; that takes a ring
+ * for two messages (CELLS).
  *
  * Each BREAK_... takes out one rule, and the model fails: OWNER, LOCK, INCARNATION, PUBLISH (half messages);
- * PROTECT, RUNNING (delay); SIGNAL, WAIT, RECHECK, SEEN, FIND, RETIRE (lost wake-ups).
+ * PROTECT, RUNNING (delay); SIGNAL, WAIT, RECHECK, SEEN, FIND, RETIRE, QUIET (lost wake-ups).
  */
 
 #ifndef FIRST
@@ -30,7 +31,9 @@
 #define SECOND 2
 #endif
 
+#ifndef CELLS
 #define CELLS 4 /* of the ring; a message has one for its header, and one or two for the rest */
+#endif
 #define NOBODY 2
 #define RECEIVER 2
 
@@ -124,6 +127,9 @@ inline publish()
     d_step {
         owner = NOBODY;
         at = TX;
+#ifdef BREAK_QUIET
+        quiet = rx_ptr != at;
+#endif
         put = put + NEED(kind)
     }
 #ifdef BREAK_PUBLISH
@@ -133,19 +139,24 @@ inline publish()
     cell[at] = CELL(s, life, number, kind, 0);
     tx_ptr = TX;
 #endif
+    /* ring_wants_signal() */
+#if defined(QUIET) && !defined(BREAK_QUIET)
+    quiet = rx_ptr != at;
+#endif
     d_step {
         locked = 0;
         sent++
     }
 #ifndef BREAK_SIGNAL
-    event[RECEIVER] = 1
+    event[RECEIVER] = event[RECEIVER] || !quiet;
+    quiet = 0
 #endif
 }
 
 proctype sender(byte s; byte messages)
 {
     byte number, done, from, at;
-    bit kind, copied, again;
+    bit kind, copied, again, quiet;
     bit life; /* 1: it was killed */
 
 begin:

@@ -516,6 +516,35 @@ START_TEST(sends_any_length)
 }
 END_TEST
 
+/* Who asks for it is signalled for a message only when all before it are taken. */
+START_TEST(signals_when_empty)
+{
+    struct keel_argo_ring *ring = (void *)world_at(0, ADDR(20));
+
+    for (uint32_t partner = 1; partner <= ANY; partner += ANY - 1) {
+        EXPECT_EQ(ring_register(0, PORT, partner, 2048, 20, 0), 0);
+        ring->signals = KEEL_ARGO_SIGNALS_WHEN_EMPTY;
+        for (uint32_t turn = 0; turn < 100; turn++) {
+            EXPECT_EQ(message_send(1, 0, PORT, turn, ADDR(DATA), 40), 40);
+            EXPECT(took_signal(0));
+            for (uint32_t more = 0; more < turn % 4; more++) {
+                EXPECT_EQ(message_send(1, 0, PORT, turn, ADDR(DATA), 4), 4);
+                EXPECT(!took_signal(0));
+                EXPECT(message_take(0, 20, 2048, &header, got));
+            }
+            EXPECT(message_take(0, 20, 2048, &header, got));
+        }
+        ring->signals = 2; /* nothing */
+        EXPECT_EQ(message_send(1, 0, PORT, 1, ADDR(DATA), 40), 40);
+        EXPECT(took_signal(0));
+        EXPECT_EQ(message_send(1, 0, PORT, 1, ADDR(DATA), 40), 40);
+        EXPECT(took_signal(0));
+        EXPECT(message_take(0, 20, 2048, &header, got) && message_take(0, 20, 2048, &header, got));
+        EXPECT_EQ(ring_unregister(0, PORT, partner), 0);
+    }
+}
+END_TEST
+
 START_TEST(gathers_buffers)
 {
     struct keel_argo_send_addr addr = {{PORT, ANY, 0}, {PORT, 0, 0}};
@@ -1380,6 +1409,7 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, unknown_operations);
     tcase_add_test(tests, sends_any_length);
     tcase_add_test(tests, gathers_buffers);
+    tcase_add_test(tests, signals_when_empty);
     tcase_add_test(tests, source_ports);
     tcase_add_test(tests, rights_to_send);
     tcase_add_test(tests, allowed_addresses);
