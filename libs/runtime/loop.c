@@ -83,13 +83,14 @@ int loop_port_in(uint32_t port, uint16_t partner, void *memory, uint32_t pages,
     struct port *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return -KEEL_ENOMEM;
-    ((struct keel_argo_ring *)memory)->signals = KEEL_ARGO_SIGNALS_WHEN_EMPTY;
     int status = argo_ring_resume(&made->ring, port, partner, memory, ARGO_RING_LEN(pages));
     if (status < 0) {
         free(made);
         return status;
     }
-    events_kept |= EVENT(KEEL_EVENT_ARGO); /* what was in it already is signalled by nobody */
+    made->ring.shared->signals = KEEL_ARGO_SIGNALS_WHEN_EMPTY;
+    if (made->ring.shared->tx_ptr != made->ring.rx) /* nobody signals what is in it already */
+        events_kept |= EVENT(KEEL_EVENT_ARGO);
     made->handler = handler;
     made->context = context;
     made->next = loop.ports;

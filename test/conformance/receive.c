@@ -39,7 +39,8 @@ static void wire(void)
         EQ(content_wrong(ring->ring, len, (start + 16) % len, bytes, bytes), 0);
         EQ(ring->rx_ptr, start);
         EQ(ring->tx_ptr, (start + need) % len);
-        IS(bytes_are(ring->reserved, 0, 56));
+        IS(bytes_are(ring->reserved, 0, sizeof(ring->reserved)));
+        EQ(ring->signals, 0);
         for (uint32_t i = 0; i < len; i++) {
             uint32_t from = (i + len - start) % len;
 
@@ -216,12 +217,13 @@ static void signals_when_empty(void)
         ORDER(ID_PARTNER, .what = COMMAND_SEND, .delay_ms = 60, .port = PORT_A,
               .to = {PORT_A, ID_SUITE, 0}, .count = 1, .type = 1);
         IS(platform_signalled(10000));
+        quiet();
         ORDER(ID_PARTNER, .what = COMMAND_SEND, .delay_ms = 60, .port = PORT_A,
               .to = {PORT_A, ID_SUITE, 0}, .count = 3, .type = 2);
-        IS(!platform_signalled(100));
+        IS(!platform_signalled(200));
         for (uint32_t i = 0; i < 4; i++) {
             EQ(ring_take(PAGE_RING, 1024, &header, 0), 0);
-            EQ(header.message_type, i == 0 ? 1 : 2);
+            EQ(header.message_type, 1 + i);
         }
     }
 }

@@ -120,7 +120,8 @@ static bool send(uint32_t bytes, uint32_t *unread)
 static void check_bytes(uint32_t len, uint32_t start, uint32_t written, uint32_t bytes,
                         uint8_t other)
 {
-    static uint8_t changed[LEN_MAX], before[LEN_MAX + 64], zero[56];
+    static uint8_t changed[LEN_MAX], before[LEN_MAX + 64];
+    static uint8_t zero[sizeof(header()->reserved)];
     const struct keel_argo_message_header head = {bytes + 16, {0x12345678, 9, 0}, bytes};
     const uint8_t *outside = other == CHANGED ? changed : before, *at = header()->ring;
     uint32_t end = start + written;
