@@ -5,6 +5,7 @@
 #define SILENCE_MS 40u    /* in which no signal is to come */
 #define SIGNAL_MS  20000u /* in which one is */
 #define DELAY_MS   150u   /* of what a partner does once all is quiet, also with those who watch */
+#define CROWD_MS   2000u  /* in which all of the crowd have run, also where the host is busy */
 
 /* What the partner does, DELAY_MS from now, and whether the suite is signalled. */
 #define ORDERED(to, ...)                                                    \
@@ -171,9 +172,10 @@ static void makes_space(void)
             n++;
         }
         IS(n > 2);
-        quiet();
         EQ(argo(KEEL_ARGO_NOTIFY, 0, 0, 0, 0), 0);
-        IS(platform_signalled(SIGNAL_MS));
+        /* It may have looked by itself before: a signal can come of what was before, too. */
+        for (uint32_t i = 0; i < 20 && ring_at(PAGE_RING)->tx_ptr == ring_at(PAGE_RING)->rx_ptr; i++)
+            (void)platform_signalled(SIGNAL_MS / 20);
         EQ(ring_take(PAGE_RING, len, &header, 7), 0);
         EQ(header.message_type, 77);
         EQ(ring_unregister(PORT_A, any ? ANY : ID_OTHER), 0);
@@ -223,6 +225,7 @@ static void waiters(void)
     EQ(COMMAND(ID_PARTNER, .what = COMMAND_TAKE, .port = PORT_A, .partner = ANY, .count = 99).count,
        2);
     IS(ORDERED_SILENTLY(ID_PARTNER, .what = COMMAND_NOTIFY)); /* the suite did not wait */
+    IS(!platform_signalled(CROWD_MS));
     for (uint32_t i = 0; i < CROWD; i++) {
         suite_about("waiter", i);
         EQ(COMMAND((uint16_t)(ID_CROWD + i), .what = COMMAND_WATCHED).count,
@@ -255,6 +258,7 @@ static void who_fits(void)
     }
     for (uint32_t free = 3; free <= 15; free += 4) {
         IS(ORDERED_SILENTLY(ID_PARTNER, .what = COMMAND_NOTIFY));
+        IS(!platform_signalled(CROWD_MS / 4));
         for (uint32_t i = 0; i < N; i++) {
             suite_about("free, waiter", (uint64_t)free << 32 | i);
             EQ(COMMAND((uint16_t)(ID_CROWD + i), .what = COMMAND_WATCHED).count, slots[i] <= free);
