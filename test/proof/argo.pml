@@ -81,7 +81,7 @@ byte sent, received;
 #define MINE (owner == s && owner_number == number && owner_life == life)
 #endif
 
-/* append_take(): `again`, or else how much is in place is `done`. */
+/* append_step(): `again`, or else how much is in place is `done`. */
 inline take()
 {
     if
