@@ -323,7 +323,6 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
         if (unlikely(cpu->owner && !lasting)) {
             if (cpu->turn_rank == RANK_BACKGROUND)
                 cpu->background = cpu->owner->id;
-            cpu->owner->slice_from = cpu->owner->run_time;
             rotate(cpu);
         }
         uint32_t i = only ? cpu->place[only->domain->id][only->index] : SLOT_NONE;
@@ -368,8 +367,7 @@ static void turn_end(struct cpu *cpu)
 
 static void turn_begin(struct cpu *cpu, const struct choice *choice)
 {
-    uint64_t used = choice->owner->run_time - choice->owner->slice_from;
-    uint64_t slice = cpu->slice > used ? cpu->slice - used : 0;
+    uint64_t slice = cpu->slice;
 
     cpu->owner = choice->owner;
     cpu->turn_start = cpu->since;

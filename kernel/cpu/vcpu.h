@@ -71,7 +71,6 @@ struct vcpu {
     struct timer timer; /* user: deadline of wait; machine: virtual timer while not loaded */
 
     uint64_t run_time;  /* counter ticks */
-    uint64_t slice_from; /* run_time at which its slice began: what it blocks in is one, until used up */
 
     /* Kept between lives: a stale pointer to a vCPU leads to some domain, and nowhere else. */
     struct domain *domain; /* never NULL once used */

@@ -24,6 +24,7 @@ static struct {
     uint64_t stubs[8]; /* numbers of the calls below */
     uint32_t calls;    /* for this event */
     uint32_t vcpus, spis;
+    uint32_t incarnation; /* of the guest */
     bool line[2]; /* UART, RTC: levels that the kernel was told */
     struct loop_timer *timers;
     struct {
@@ -119,6 +120,8 @@ int64_t keel_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t 
     switch (stub) {
     case RAISE:
         must((b == KEEL_MACHINE_UART_IRQ || b == KEEL_MACHINE_RTC_IRQ) && c <= 1);
+        if (KEEL_PEER_INCARNATION(a) != world.incarnation)
+            return -KEEL_ESTALE; /* it has not heard yet of the guest's new life */
         must(world.line[b == KEEL_MACHINE_RTC_IRQ] != c); /* only changes are told */
         world.line[b == KEEL_MACHINE_RTC_IRQ] = c;
         return some_status();
@@ -370,9 +373,9 @@ static void begin(struct input *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct input input = {data, bytes};
-    uint32_t incarnation = 1;
 
     begin(&input);
+    world.incarnation = 1;
     for (uint64_t seq = 1; input.left; seq++) {
         world.calls = 0;
         switch (input_below(&input, 16)) {
@@ -390,12 +393,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                 watch->space(watch->context);
             break;
         case 4: /* another life: nobody of the last one waits, and the kernel's lines are low */
-            incarnation++;
+            world.incarnation++;
             memset(world.waiting, 0, sizeof world.waiting);
             memset(world.line, 0, sizeof world.line);
             break;
         default:
-            an_exit(&input, incarnation, seq);
+            an_exit(&input, world.incarnation, seq);
             break;
         }
     }

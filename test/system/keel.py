@@ -232,6 +232,11 @@ class Tap:
         print(f'{"ok" if holds else "not ok"} {len(self.results)} - {what}', flush=True)
         return bool(holds)
 
+    def known(self, what, holds, why):
+        """A result that is known to be bad: as such it does not count, and a good one is a failure, until this is a check."""
+        self.results.append(True)
+        print(f'{"ok" if holds else "not ok"} {len(self.results)} - {what} # TODO {why}', flush=True)
+
     def session(self, *args, **options):
         """A Session whose output is shown if anything fails."""
         self.sessions.append(Session(*args, **options))
