@@ -468,7 +468,7 @@ static int64_t register_begin(struct domain *domain, const struct keel_argo_regi
 static int64_t register_pin(struct domain *domain, struct argo_ring *ring, uint64_t gfns,
                             uint32_t pages) REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
-    uint32_t n = pages - ring->pinned < PINS ? pages - ring->pinned : PINS;
+    uint32_t n = (uint32_t)min(pages - ring->pinned, PINS);
     uint64_t gfn[PINS];
 
     if (!caller_copy(domain, gfns + ring->pinned * sizeof(gfn[0]), gfn, n * sizeof(gfn[0]),
@@ -603,7 +603,7 @@ static not_inline int64_t append_step(struct vcpu *vcpu, struct domain *domain,
                             : 0;
         append->send = *send;
     }
-    bytes = total - append->done < CHUNK ? total - append->done : CHUNK;
+    bytes = (uint32_t)min(total - append->done, CHUNK);
     if (!copy_payload(domain, &ring->ring, send, append->done, bytes)) {
         append->vcpu = NULL;
         return -KEEL_EFAULT;
@@ -859,7 +859,7 @@ static not_inline int64_t notify(struct domain *domain, struct argo_step *step, 
     first = step->next - ARGO_HASH;
     if (first >= data.nent)
         return 0;
-    n = data.nent - first < ENTRIES ? data.nent - first : ENTRIES;
+    n = (uint32_t)min(data.nent - first, ENTRIES);
     at = arg1 + sizeof(data) + first * sizeof(entry[0]);
     if (!caller_copy(domain, at, entry, n * sizeof(entry[0]), SPACE_READ))
         return -KEEL_EFAULT;

@@ -67,8 +67,6 @@ int64_t call_wait(struct vcpu *caller, uint64_t deadline)
     return wait(caller, deadline);
 }
 
-static int64_t configure(struct domain *peer, const struct keel_edge *edge, uint64_t word);
-
 /* Finds who is to be answered, and does what goes before the answer. */
 static int64_t answer_begin(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                             uint64_t seq, uint64_t *action, uint64_t value, struct vcpu **vcpu)
@@ -81,7 +79,8 @@ static int64_t answer_begin(struct vcpu *caller, struct domain *peer, const stru
     if (likely(*action != KEEL_REPLY_CONFIGURE))
         return 0;
     *action = KEEL_REPLY_DONE;
-    return edge->rights & KEEL_RIGHT_INTERRUPT ? configure(peer, edge, value) : -KEEL_EACCES;
+    return edge->rights & KEEL_RIGHT_INTERRUPT ? call_irq_configure(caller, peer, edge, value)
+                                               : -KEEL_EACCES;
 }
 
 int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -427,7 +426,7 @@ static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_
         uint64_t done = 0;
 
         while (done < entry[i].bytes && left) {
-            uint64_t bytes = entry[i].bytes - done < left ? entry[i].bytes - done : left;
+            uint64_t bytes = min(entry[i].bytes - done, left);
             struct ipa mine = IPA(entry[i].here + done);
             struct ipa theirs = IPA(entry[i].there + done);
 
@@ -482,8 +481,8 @@ static bool has_irqs(const struct domain *domain)
     return domain->kind == KEEL_DOMAIN_MACHINE && domain_exists(domain);
 }
 
-static __attribute__((noinline)) int64_t configure(struct domain *peer,
-                                                   const struct keel_edge *edge, uint64_t word)
+not_inline int64_t call_irq_configure(struct vcpu *caller, struct domain *peer,
+                                      const struct keel_edge *edge, uint64_t word)
 {
     struct keel_irq_configure entry;
 
@@ -493,12 +492,6 @@ static __attribute__((noinline)) int64_t configure(struct domain *peer,
     if (!window_all(edge, peer))
         return -KEEL_EACCES;
     return vgic_configure_valid(peer, entry) ? vgic_configure(peer, entry) : -KEEL_EINVAL;
-}
-
-int64_t call_irq_configure(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                           uint64_t entry)
-{
-    return configure(peer, edge, entry);
 }
 
 int64_t call_irq_controller(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,

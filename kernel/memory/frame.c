@@ -57,10 +57,7 @@ int64_t frames_scrub(struct paddr pa, uint64_t pages)
     uint64_t left = first ? frame_table.total - (uint64_t)(first - frame_table.frame) : 0;
     uint64_t done = 0;
 
-    if (left > pages)
-        left = pages;
-    if (left > SCRUB_PAGES_MAX)
-        left = SCRUB_PAGES_MAX;
+    left = min(min(left, pages), SCRUB_PAGES_MAX);
     while (done < left) {
         struct frame *frame = first + done;
         uint64_t n = scrub_begin(frame, left - done);
@@ -68,8 +65,7 @@ int64_t frames_scrub(struct paddr pa, uint64_t pages)
         if (n > 0) {
             for (uint64_t i = 0; i < n; i += SCRUB_STEP) {
                 cpu_window();
-                cache_scrub(phys_to_virt(frame_address(frame + i)),
-                            n - i < SCRUB_STEP ? n - i : SCRUB_STEP);
+                cache_scrub(phys_to_virt(frame_address(frame + i)), min(n - i, SCRUB_STEP));
             }
             __atomic_thread_fence(__ATOMIC_RELEASE);
             frames_set(frame, n, FRAME_WORD(FRAME_CLEAN, 0));
