@@ -15,23 +15,8 @@ struct check {
     bool memory_known; /* every domain says how much it wants */
 };
 
-#define ERROR(check, domain, property, ...) tell(check, domain, property, __VA_ARGS__)
-
-static void tell(const struct check *check, uint16_t domain, const char *property,
-                 const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void tell(const struct check *check, uint16_t domain, const char *property,
-                 const char *format, ...)
-{
-    char path[128], message[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    config_path(check->config, domain, path, sizeof path);
-    config_error(check->report, path, property, "%s", message);
-}
+#define ERROR(check, domain, property, ...) \
+    config_error_in((check)->config, (check)->report, domain, property, __VA_ARGS__)
 
 static bool overlap(uint64_t a_lo, uint64_t a_bytes, uint64_t b_lo, uint64_t b_bytes)
 {

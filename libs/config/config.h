@@ -108,6 +108,11 @@ bool config_read(struct config *config, const void *dtb, size_t bytes,
 /* Path of a domain's node for messages, also for derived ones. */
 void config_path(const struct config *config, uint16_t domain, char *path, size_t size);
 
+/* A mistake in a domain's node. */
+void config_error_in(const struct config *config, struct config_report *report, uint16_t domain,
+                     const char *property, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* Path of the node that says what a domain may do to another, or to itself. */
 void config_right_path(const struct config *config, uint16_t domain, uint16_t target, char *path,
                        size_t size);

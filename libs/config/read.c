@@ -12,6 +12,7 @@
 #include <keel/edge.h>
 #include <keel/machine.h>
 #include <libfdt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1017,6 +1018,19 @@ void config_path(const struct config *config, uint16_t id, char *path, size_t si
         snprintf(path, size, "/%s/emulation", config->domain[domain->pair].name);
     else
         snprintf(path, size, "/%s", id == 0 ? "" : domain->name);
+}
+
+void config_error_in(const struct config *config, struct config_report *report, uint16_t id,
+                     const char *property, const char *format, ...)
+{
+    char path[128], message[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    config_path(config, id, path, sizeof path);
+    config_error(report, path, property, "%s", message);
 }
 
 void config_right_path(const struct config *config, uint16_t id, uint16_t target, char *path,

@@ -8,8 +8,6 @@
 
 #include <config/similar.h>
 #include <keel/machine.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ADDRESSES_BITS 39 /* of a domain's address space: a root table, and two levels below */
@@ -23,21 +21,8 @@ struct check {
     struct config_report *report;
 };
 
-static void tell(const struct check *check, uint16_t id, const char *property, const char *format,
-                 ...) __attribute__((format(printf, 4, 5)));
-
-static void tell(const struct check *check, uint16_t id, const char *property, const char *format,
-                 ...)
-{
-    char path[128], message[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    config_path(check->config, id, path, sizeof path);
-    config_error(check->report, path, property, "%s", message);
-}
+#define ERROR(check, domain, property, ...) \
+    config_error_in((check)->config, (check)->report, domain, property, __VA_ARGS__)
 
 /* A file of the bundle; false: told. */
 static bool find(const struct check *check, uint16_t id, const char *property, const char *name,
@@ -55,7 +40,7 @@ static bool find(const struct check *check, uint16_t id, const char *property, c
     for (uint32_t i = 0;
          (there = check->source->file(check->source->context, i, &file->data, &file->bytes)); i++)
         similar_offer(&similar, there);
-    tell(check, id, property, "there is no \"%s\"%s in the bundle, expected one of its files", name,
+    ERROR(check, id, property, "there is no \"%s\"%s in the bundle, expected one of its files", name,
          similar_text(&similar, hint));
     return false;
 }
@@ -68,11 +53,11 @@ static void tell_layout(const struct check *check, uint16_t id, const char *prop
     bool guest = domain->kind == CONFIG_GUEST;
 
     if (strcmp(property, guest ? "kernel" : "image") != 0)
-        tell(check, id, property, "%s", wrong);
+        ERROR(check, id, property, "%s", wrong);
     else if (strstr(wrong, "expected"))
-        tell(check, id, property, "\"%s\": %s", domain->image, wrong);
+        ERROR(check, id, property, "\"%s\": %s", domain->image, wrong);
     else
-        tell(check, id, property, "\"%s\": %s, expected %s", domain->image, wrong,
+        ERROR(check, id, property, "\"%s\": %s, expected %s", domain->image, wrong,
              guest ? "an Image, an ELF file or raw code that fits its memory"
                    : "a static program for AArch64");
 }
@@ -179,7 +164,7 @@ static void check_service(const struct check *check, uint16_t id)
         const struct keel_device *device = &program.device[i];
 
         if (device->address + device->bytes > 1ull << ADDRESSES_BITS) {
-            tell(check, id, "devices",
+            ERROR(check, id, "devices",
                  "\"%s\" is too large for its address space, expected 512G in all", device->name);
             return;
         }
@@ -206,7 +191,7 @@ static void check_guest(const struct check *check, uint16_t id)
     if (wrong)
         tell_layout(check, id, property, wrong);
     else if (tree_write(tree, sizeof tree, check->config, check->authority, id, &image, NULL) == 0)
-        tell(check, id, "devices", TREE_TOO_LARGE);
+        ERROR(check, id, "devices", TREE_TOO_LARGE);
     add(&ranges, KEEL_MACHINE_RAM, domain->memory, true);
     add_devices(check, id, &ranges);
     check_quota(check, id, &ranges);
