@@ -5,6 +5,7 @@
  */
 #include "guest_memory.h"
 
+#include "lib/argo.h"
 #include "lib/guest.h"
 #include "mmu.h"
 #include "system.h"
@@ -77,18 +78,7 @@ bool platform_bad_frame(uint32_t i, uint64_t *frame)
 
 int64_t platform_argo(uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4)
 {
-    register uint64_t x0 __asm__("x0") = op;
-    register uint64_t x1 __asm__("x1") = arg1;
-    register uint64_t x2 __asm__("x2") = arg2;
-    register uint64_t x3 __asm__("x3") = arg3;
-    register uint64_t x4 __asm__("x4") = arg4;
-    register uint64_t x16 __asm__("x16") = KEEL_ARGO_HYPERCALL;
-
-    __asm__ volatile("hvc #0xea1"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)
-                     :
-                     : "memory");
-    return (int64_t)x0;
+    return argo(op, (const void *)(uintptr_t)arg1, (const void *)(uintptr_t)arg2, arg3, arg4);
 }
 
 static volatile uint32_t signals; /* that came and were not taken */

@@ -6,6 +6,7 @@
  */
 #include "../conformance/mmu.h"
 #include "../system/services/stress.h"
+#include "lib/argo.h"
 #include "lib/guest.h"
 
 const char guest_name[] = "fickle";
@@ -19,22 +20,6 @@ static const uint16_t sink[SINKS] = {ID_SHARED, ID_OWN};
 static _Alignas(4096) uint64_t buffer[BUFFER / 8];
 static volatile uint32_t accepted[SINKS];
 static uint32_t life;
-
-static int64_t argo(uint64_t op, const void *arg1, const void *arg2, uint64_t arg3, uint64_t arg4)
-{
-    register uint64_t x0 __asm__("x0") = op;
-    register uint64_t x1 __asm__("x1") = (uintptr_t)arg1;
-    register uint64_t x2 __asm__("x2") = (uintptr_t)arg2;
-    register uint64_t x3 __asm__("x3") = arg3;
-    register uint64_t x4 __asm__("x4") = arg4;
-    register uint64_t x16 __asm__("x16") = KEEL_ARGO_HYPERCALL;
-
-    __asm__ volatile("hvc #0xea1"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)
-                     :
-                     : "memory");
-    return (int64_t)x0;
-}
 
 static int64_t send(uint32_t i, uint32_t type, const struct keel_argo_iov *iov, uint32_t n)
 {

@@ -6,6 +6,7 @@
  */
 #include "../bench/mark.h"
 #include "../conformance/mmu.h"
+#include "lib/argo.h"
 #include "lib/guest.h"
 
 #include <argo/ring.h>
@@ -37,23 +38,6 @@ static struct argo_ring ring, public;
 void argo_ring_empty(struct argo_ring *spoilt, uint32_t tx)
 {
     expect(false, "ring %lx, tx %u", (uint64_t)(uintptr_t)spoilt, tx);
-}
-
-static inline int64_t argo(uint64_t op, const void *arg1, const void *arg2, uint64_t arg3,
-                           uint64_t arg4)
-{
-    register uint64_t x0 __asm__("x0") = op;
-    register uint64_t x1 __asm__("x1") = (uintptr_t)arg1;
-    register uint64_t x2 __asm__("x2") = (uintptr_t)arg2;
-    register uint64_t x3 __asm__("x3") = arg3;
-    register uint64_t x4 __asm__("x4") = arg4;
-    register uint64_t x16 __asm__("x16") = KEEL_ARGO_HYPERCALL;
-
-    __asm__ volatile("hvc #0xea1"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)
-                     :
-                     : "memory");
-    return (int64_t)x0;
 }
 
 static int64_t ring_register(uint32_t port, uint16_t partner, const void *memory)

@@ -2,6 +2,7 @@
 /* Guests that measure: see test/bench/messages.h. Who may receive at PORT_SECOND is the second. */
 #include "../bench/messages.h"
 #include "../conformance/mmu.h"
+#include "lib/argo.h"
 #include "lib/guest.h"
 
 const char guest_name[] = "messages";
@@ -13,22 +14,6 @@ const char guest_name[] = "messages";
 void argo_ring_empty(struct argo_ring *spoilt, uint32_t tx)
 {
     expect(false, "ring %lx, tx %u", (uint64_t)(uintptr_t)spoilt, tx);
-}
-
-static int64_t argo(uint64_t op, const void *arg1, const void *arg2, uint64_t arg3, uint64_t arg4)
-{
-    register uint64_t x0 __asm__("x0") = op;
-    register uint64_t x1 __asm__("x1") = (uintptr_t)arg1;
-    register uint64_t x2 __asm__("x2") = (uintptr_t)arg2;
-    register uint64_t x3 __asm__("x3") = arg3;
-    register uint64_t x4 __asm__("x4") = arg4;
-    register uint64_t x16 __asm__("x16") = KEEL_ARGO_HYPERCALL;
-
-    __asm__ volatile("hvc #0xea1"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)
-                     :
-                     : "memory");
-    return (int64_t)x0;
 }
 
 /* Interrupts are masked: it sleeps until there is one, and takes it. */

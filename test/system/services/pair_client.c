@@ -17,14 +17,8 @@
 #define PACE_MS     2u
 #define AT_A_TIME   700u /* bytes */
 
-struct state {
-    struct keel_stream_place place; /* of what comes back */
-    uint64_t wrong, lost;
-};
-
 static struct {
-    uint64_t current;
-    struct state state[2];
+    struct pair_states states;
     struct stream_store there;
     uint8_t buffer[BUFFER];
     uint32_t number; /* noted next: each once */
@@ -77,48 +71,31 @@ static void on_noted(void *context, int status, uint32_t bytes)
 
 /* ---- Streams ---- */
 
-static struct state *change(void)
-{
-    struct state *next = &vault.state[vault.current ^ 1];
-    *next = vault.state[vault.current];
-    return next;
-}
-
-static void commit(void)
-{
-    vault_order();
-    vault.current ^= 1;
-    vault_order();
-}
-
 static size_t on_bytes(void *context, const struct keel_stream_place *place, const uint8_t *bytes,
                        size_t n)
 {
-    struct state *next = change();
+    struct pair_state *next = pair_change(&vault.states);
     (void)context;
     if (rand() % 8 == 0)
         return 0; /* not now: the server has to wait */
     for (size_t i = 0; i < n; i++)
         next->wrong += bytes[i] != pair_byte(place->position + i);
     next->place = (struct keel_stream_place){place->stream, place->position + n};
-    commit();
+    pair_commit(&vault.states);
     return n;
 }
 
 static void on_told(void *context, const struct stream_notice *notice)
 {
-    struct state *next = change();
+    const struct pair_state *now;
     (void)context;
-    if (notice->event == STREAM_BEGINS || notice->event == STREAM_LOST)
-        next->place = notice->place;
-    if (notice->event == STREAM_LOST)
-        next->lost += notice->detail;
-    commit();
+    pair_told(&vault.states, notice);
+    now = pair_state(&vault.states);
     if (notice->event == STREAM_ENDS)
         printf("of %llu bytes %llu came back, %llu wrong, %llu lost; %u answered, %u looked, "
                "%u waited, %u stale, %u other, %u wrong\n",
-               (unsigned long long)vault.there.put, (unsigned long long)next->place.position,
-               (unsigned long long)next->wrong, (unsigned long long)next->lost, vault.answered,
+               (unsigned long long)vault.there.put, (unsigned long long)now->place.position,
+               (unsigned long long)now->wrong, (unsigned long long)now->lost, vault.answered,
                vault.looked, vault.waited, vault.stale, vault.other, vault.wrong);
 }
 
@@ -180,7 +157,7 @@ int main(int argc, char **argv)
     lives = (uint32_t)atoi(argv[1]);
     srand(keel_start()->incarnation);
     back.domain = server->domain;
-    back.place = vault.state[vault.current & 1].place;
+    back.place = pair_state(&vault.states)->place;
     if (!stream_writer_open(&there, vault_is_old()))
         printf("the vault makes no sense\n");
     stream_reader_add(&back, &heard);

@@ -13,15 +13,8 @@
 #define LATER_MS  5u
 #define LATER_MAX 4u
 
-struct state {
-    struct keel_stream_place place;
-    uint64_t put; /* into the stream back */
-    uint64_t wrong, lost;
-};
-
 static struct {
-    uint64_t current;
-    struct state state[2];
+    struct pair_states states;
     struct stream_store back;
     uint8_t buffer[BUFFER];
     uint8_t times[NOTES];
@@ -33,24 +26,10 @@ static struct stream_reader there;
 
 /* ---- The stream ---- */
 
-static struct state *change(void)
-{
-    struct state *next = &vault.state[vault.current ^ 1];
-    *next = vault.state[vault.current];
-    return next;
-}
-
-static void commit(void)
-{
-    vault_order();
-    vault.current ^= 1;
-    vault_order();
-}
-
 static size_t on_bytes(void *context, const struct keel_stream_place *place, const uint8_t *bytes,
                        size_t n)
 {
-    struct state *next = change();
+    struct pair_state *next = pair_change(&vault.states);
     const size_t room = stream_room(&back, next->put);
     (void)context;
     n = n < room ? n : room;
@@ -59,25 +38,22 @@ static size_t on_bytes(void *context, const struct keel_stream_place *place, con
         stream_place(&back, next->put++, bytes[i]);
     }
     next->place = (struct keel_stream_place){place->stream, place->position + n};
-    commit();
-    stream_advance(&back, vault.state[vault.current].put);
+    pair_commit(&vault.states);
+    stream_advance(&back, pair_state(&vault.states)->put);
     back.wanted = n == 0;
     return n;
 }
 
 static void on_told(void *context, const struct stream_notice *notice)
 {
-    struct state *next = change();
+    const struct pair_state *now;
     (void)context;
-    if (notice->event == STREAM_BEGINS || notice->event == STREAM_LOST)
-        next->place = notice->place;
-    if (notice->event == STREAM_LOST)
-        next->lost += notice->detail;
-    commit();
+    pair_told(&vault.states, notice);
+    now = pair_state(&vault.states);
     if (notice->event != STREAM_ENDS)
         return;
-    printf("heard %llu bytes, %llu wrong, %llu lost\n", (unsigned long long)next->place.position,
-           (unsigned long long)next->wrong, (unsigned long long)next->lost);
+    printf("heard %llu bytes, %llu wrong, %llu lost\n", (unsigned long long)now->place.position,
+           (unsigned long long)now->wrong, (unsigned long long)now->lost);
     stream_end(&back);
 }
 
@@ -151,11 +127,11 @@ int main(void)
                                   .room = on_room};
     there = (struct stream_reader){.domain = to->domain,
                                    .from = PORT_THERE,
-                                   .place = vault.state[vault.current & 1].place,
+                                   .place = pair_state(&vault.states)->place,
                                    .take = on_bytes,
                                    .told = on_told};
     if (vault_is_old())
-        vault.back.put = vault.state[vault.current & 1].put;
+        vault.back.put = pair_state(&vault.states)->put;
     if (!stream_writer_open(&back, vault_is_old()))
         printf("the vault makes no sense\n");
     stream_reader_add(&there, &heard);
