@@ -22,6 +22,16 @@ class Guests:
             self.focus = number
         return self.session.shell(command)
 
+    def quiet(self, number):
+        """Its kernel keeps what it says to its log: on the console it would be in the middle of what commands print."""
+        self.on(number, 'dmesg -n 1')
+
+    def reborn(self):
+        """The one in focus has begun again."""
+        self.session.expect(r'^Keel guest ready')
+        self.session.expect(r'guest# ')
+        self.quiet(self.focus)
+
     def start(self, number, name, command):
         """In the background; its status will be in /tmp/NAME.status, its errors in /tmp/NAME.error."""
         self.on(number, f'(({command}) 2>/tmp/{name}.error & echo $! >/tmp/{name}.pid; '
@@ -116,8 +126,7 @@ def deaths(tap, guests):
     guests.on(1, 'sleep 2')
     guests.on(2, 'true')
     guests.session.type(PREFIX + 'r')
-    guests.session.expect(r'^Keel guest ready')
-    guests.session.expect(r'guest# ')
+    guests.reborn()
     tap.check('who was sending gets an error', guests.end(1, 'writer') == (1, f'argo-cat: linux2:5000: {reset}'))
     tap.check('who waited does, too', guests.end(1, 'waiter') == (1, f'argo-cat: linux2:5001: {reset}'))
 
@@ -126,8 +135,7 @@ def deaths(tap, guests):
     guests.on(1, 'sleep 1')
     guests.on(2, 'true')
     guests.session.type('reboot\r')
-    guests.session.expect(r'^Keel guest ready')
-    guests.session.expect(r'guest# ')
+    guests.reborn()
     tap.check('half a file is no file: the reader gets an error',
               guests.end(1, 'reader') == (1, f'argo-cat: linux2:5000: {reset}'))
 
@@ -158,7 +166,7 @@ def main():
         session.expect(r'^Keel guest ready', anywhere=True)
         guests = Guests(session)
         for number in (1, 2):
-            guests.on(number, 'dmesg -n 1')
+            guests.quiet(number)
         for part in (names, files, datagrams, pressure, refusals, deaths, removal):
             part(tap, guests)
         for number in (1, 2):
