@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plan: the numbers that the kernel's dispatcher follows. A policy commits them per CPU; with no
- * plan, everything rotates. Times are in nanoseconds.
+ * plan, everything shares equally. Times are in nanoseconds.
  */
 #ifndef KEEL_PLAN_H
 #define KEEL_PLAN_H
@@ -21,7 +21,7 @@ struct keel_plan_slot {
     uint16_t domain;
     uint16_t vcpu;
     uint16_t bucket;  /* index, or KEEL_BUCKET_NONE: no limit */
-    uint8_t rank;     /* lower runs first; equal ranks rotate */
+    uint8_t rank;     /* lower runs first; equal ranks share equally */
     uint8_t flags;    /* enum keel_slot_flags */
     uint32_t min_run; /* ns that it runs before an equal or better slot's wake preempts it */
     int32_t status;   /* out: 0 or a negative error */
@@ -46,7 +46,7 @@ struct keel_plan {
     uint16_t nbuckets;
     uint16_t nslots;
     uint16_t flags;    /* 0 */
-    uint32_t slice;    /* ns after which equal ranks rotate, at least 100 us; 0: 5 ms */
+    uint32_t slice;    /* ns of a turn among equal ranks, at least 100 us; 0: 5 ms */
     uint64_t lease;    /* ns without a commit after which the plan ends, at most 10 s; 0: 1 s */
 };
 KEEL_ABI_SIZE(struct keel_plan, 24);

@@ -19,6 +19,9 @@ struct slot {
     struct bucket *bucket; /* NULL: no limit */
     struct keel_plan_slot entry;
     uint64_t min_run; /* counter ticks */
+    uint64_t vtime;   /* virtual time: the ticks that it has had among those of its rank */
+    uint64_t latest;  /* in the first slot of a rank: with how many a turn began, at most */
+    uint64_t *equals; /* that of its rank */
 };
 
 struct cpu {
@@ -47,8 +50,8 @@ struct cpu {
     uint64_t armed;       /* what the hardware's timer is set to; TIME_NEVER: it is off */
     uint64_t timers_due;  /* atomic; written under the lock: when the first of `timers` is due */
     uint64_t next_refill; /* earliest refill, or end of the lease, that could change the choice */
-    uint32_t background;  /* vCPU after which the background goes on */
-    bool yielded;         /* the turn's owner goes behind its equals */
+    uint64_t *turn_vtime; /* its virtual time */
+    uint64_t background;  /* `latest` of those outside the plan */
     uint16_t shown_rank;  /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
     uint16_t best_rank;   /* atomic: of the plan's first slot, or RANK_BACKGROUND */
     bool by_deadline;     /* a slot of the plan has KEEL_SLOT_EDF */
@@ -65,7 +68,7 @@ struct cpu {
     struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
     uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
 };
-_Static_assert(sizeof(struct cpu) <= CPU_BYTES, "struct cpu fits its page");
+_Static_assert(sizeof(struct cpu) <= CPU_BYTES, "struct cpu fits its pages");
 
 extern uint32_t cpus_online;
 extern uint64_t cpus_idle; /* atomic bits */

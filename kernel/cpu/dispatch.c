@@ -20,6 +20,7 @@ struct choice {
     uint32_t rank;
     uint32_t slot;
     uint64_t deadline;
+    uint64_t vtime; /* among its equals; 0: its turn goes on, or it has none */
 };
 
 void dispatch_ready(const struct vcpu *vcpu)
@@ -36,6 +37,7 @@ void dispatch_init(struct cpu *cpu)
     cpu->best_rank = RANK_BACKGROUND;
     memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
     cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
+    cpu->background = VTIME_FIRST;
 }
 
 void dispatch_unready(const struct vcpu *vcpu)
@@ -123,10 +125,10 @@ bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu)
     return vcpu_claimed(cpu, vcpu, 0);
 }
 
-/* The current turn may go on: it has time left and has not given it up. */
+/* The current turn may go on: it has time left. */
 static bool turn_lasts(const struct cpu *cpu, uint64_t now)
 {
-    return cpu->owner && !cpu->yielded && now < cpu->slice_end;
+    return cpu->owner && now < cpu->slice_end;
 }
 
 /* Notes when a refill of the bucket of something runnable will come. */
@@ -156,6 +158,15 @@ static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
     lock_take(&cpu->lock);
 }
 
+/* Equals take their turns in the order of their virtual times: the CPU time that each has had among them. No
+ * more than a slice from that of the last one chosen counts: sleep saves up no more turns than that, and
+ * nobody waits longer for one. */
+static uint64_t vtime_within(const struct cpu *cpu, uint64_t own, uint64_t equals)
+    REQUIRES(cpu->lock)
+{
+    return min(own > equals - cpu->slice ? own : equals - cpu->slice, equals + cpu->slice);
+}
+
 /* `lasting`: the owner of a turn that may go on, or NULL. */
 static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
                            struct choice *best) REQUIRES(cpu->lock)
@@ -179,8 +190,8 @@ static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *las
         if (!has_time(cpu, &domain->reserve, mine, now, &deadline))
             continue;
         if (!best->run || mine)
-            *best = (struct choice){run, owner, &domain->reserve, RANK_RESERVE, SLOT_NONE,
-                                    TIME_NEVER};
+            *best = (struct choice){run,        owner, &domain->reserve, RANK_RESERVE, SLOT_NONE,
+                                    TIME_NEVER, 0};
     }
 }
 
@@ -201,28 +212,29 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
         const struct slot *slot = &cpu->slot[i];
         struct vcpu *owner = *slot->vcpu;
         uint32_t rank = RANK_PLAN + slot->entry.rank;
-        uint64_t deadline = TIME_NEVER;
+        bool mine = i == cpu->turn_slot && owner == lasting;
+        uint64_t vtime = mine ? 0 : vtime_within(cpu, slot->vtime, *slot->equals);
+        uint64_t deadline = slot->entry.flags & KEEL_SLOT_EDF ? 0 : TIME_NEVER;
         struct vcpu *run;
 
         if (best->run && rank > best->rank)
             break;
-        breathe(cpu, &looks);
-        if (!(run = help(cpu, owner)))
+        if (best->run && deadline >= best->deadline && vtime >= best->vtime)
             continue;
-        bool mine = i == cpu->turn_slot && owner == lasting;
-
-        if (!has_time(cpu, slot->bucket, mine, now, &deadline))
+        breathe(cpu, &looks);
+        if (!(run = help(cpu, owner)) || !has_time(cpu, slot->bucket, mine, now, &deadline))
             continue;
         if (!(slot->entry.flags & KEEL_SLOT_EDF))
             deadline = TIME_NEVER;
-        if (!best->run || deadline < best->deadline || (mine && deadline == best->deadline))
-            *best = (struct choice){run, owner, slot->bucket, rank, i, deadline};
+        if (!best->run || deadline < best->deadline ||
+            (deadline == best->deadline && vtime < best->vtime))
+            *best = (struct choice){run, owner, slot->bucket, rank, i, deadline, vtime};
     }
 }
 
 /* A turn has its slot's min_run before a better slot that woke up takes its place. */
-static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting,
-                           struct choice *best) REQUIRES(cpu->lock)
+static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting, struct choice *best)
+    REQUIRES(cpu->lock)
 {
     uint32_t i = cpu->turn_slot;
     struct vcpu *run;
@@ -235,65 +247,39 @@ static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting,
         return;
     if (end < cpu->next_refill)
         cpu->next_refill = end;
-    *best = (struct choice){run, lasting, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER};
+    *best = (struct choice){run, lasting, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER, 0};
 }
 
-/* In rotation, whatever is ready and not limited hard. */
-static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting,
-                                                        struct choice *best) REQUIRES(cpu->lock)
+/* Whatever is ready and not limited hard. */
+static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, struct choice *best)
+    REQUIRES(cpu->lock)
 {
     struct vcpu *run;
     uint32_t looks = 0;
 
     if (cpu->turn_rank == RANK_BACKGROUND && lasting && (run = help(cpu, lasting))) {
-        *best = (struct choice){run, lasting, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER};
+        *best = (struct choice){run, lasting, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER, 0};
         return;
     }
-    for (uint32_t step = 0; step <= VCPUS_TOTAL / 64; step++) {
-        uint32_t first = cpu->background + 1;
-        uint32_t word = (first / 64 + step) % (VCPUS_TOTAL / 64);
+    for (uint32_t word = 0; word < VCPUS_TOTAL / 64; word++) {
         uint64_t bits = __atomic_load_n(&ready[word], __ATOMIC_RELAXED);
 
         if (cpu->current && cpu->current->id / 64 == word)
             bits |= 1ul << (cpu->current->id % 64);
-        if (step == 0)
-            bits &= ~0ul << (first % 64);
         for (; bits; bits &= bits - 1) {
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
+            uint64_t vtime = vtime_within(cpu, vcpu->vtime, cpu->background);
 
             breathe(cpu, &looks);
+            if (best->run && vtime >= best->vtime)
+                continue;
             if (!vcpu->domain || (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) ||
                 help(cpu, vcpu) != vcpu)
                 continue;
-            *best = (struct choice){vcpu, vcpu, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER};
-            return;
+            *best =
+                (struct choice){vcpu, vcpu, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER, vtime};
         }
     }
-}
-
-static void place(struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
-{
-    const struct keel_plan_slot *entry = &cpu->slot[i].entry;
-
-    __atomic_store_n(&cpu->place[entry->domain][entry->vcpu], (uint8_t)i, __ATOMIC_RELAXED);
-}
-
-/* A turn that used up its slice, or yielded, goes behind its equals. */
-static void rotate(struct cpu *cpu) REQUIRES(cpu->lock)
-{
-    uint32_t i = cpu->turn_slot;
-
-    if (i >= cpu->slots)
-        return;
-    struct slot moved = cpu->slot[i];
-
-    for (; i + 1 < cpu->slots && cpu->slot[i + 1].entry.rank == moved.entry.rank; i++) {
-        cpu->slot[i] = cpu->slot[i + 1];
-        place(cpu, i);
-    }
-    cpu->slot[i] = moved;
-    place(cpu, i);
-    cpu->turn_slot = SLOT_NONE;
 }
 
 /* The plan's limits end with it. */
@@ -320,18 +306,13 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
         if (unlikely(now >= cpu->lease_end))
             plan_forget(cpu);
         cpu->next_refill = cpu->lease_end;
-        if (unlikely(cpu->owner && !lasting)) {
-            if (cpu->turn_rank == RANK_BACKGROUND)
-                cpu->background = cpu->owner->id;
-            rotate(cpu);
-        }
         uint32_t i = only ? cpu->place[only->domain->id][only->index] : SLOT_NONE;
         const struct slot *slot = &cpu->slot[i];
 
         if (i < cpu->slots && !only->domain->reserve.period &&
             has_time(cpu, slot->bucket, false, now, &deadline)) {
-            *best = (struct choice){only, only, slot->bucket, RANK_PLAN + slot->entry.rank, i,
-                                    TIME_NEVER};
+            *best = (struct choice){only,       only, slot->bucket, RANK_PLAN + slot->entry.rank, i,
+                                    TIME_NEVER, 0};
             break;
         }
         choose_reserve(cpu, now, lasting, best);
@@ -350,8 +331,10 @@ void dispatch_account(struct cpu *cpu)
 {
     uint64_t now = time_now();
 
-    if (cpu->owner)
+    if (cpu->owner) {
         cpu->owner->run_time += now - cpu->since;
+        *cpu->turn_vtime += now - cpu->since;
+    }
     cpu->since = now;
 }
 
@@ -362,12 +345,19 @@ static void turn_end(struct cpu *cpu)
         bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
     cpu->turn_bucket = NULL;
     cpu->owner = NULL;
-    cpu->yielded = false;
 }
 
-static void turn_begin(struct cpu *cpu, const struct choice *choice)
+static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANALYSIS
 {
+    struct slot *slot = choice->slot < SLOT_NONE ? &cpu->slot[choice->slot] : NULL;
+    uint64_t *equals = slot ? slot->equals : &cpu->background;
     uint64_t slice = cpu->slice;
+
+    cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
+    if (choice->vtime)
+        *cpu->turn_vtime = choice->vtime;
+    if (*equals < choice->vtime)
+        *equals = choice->vtime;
 
     cpu->owner = choice->owner;
     cpu->turn_start = cpu->since;
@@ -392,8 +382,8 @@ static void release(struct cpu *cpu, struct vcpu *vcpu)
     __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
     dispatch_ready(vcpu);
 
-    uint64_t others = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & vcpu->domain->cpus &
-                      ~(1ul << cpu->index);
+    uint64_t others =
+        __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & vcpu->domain->cpus & ~(1ul << cpu->index);
 
     if (others)
         cpu_kick((uint32_t)__builtin_ctzl(others));
@@ -499,7 +489,13 @@ void dispatch_wake(struct vcpu *vcpu)
 
 void dispatch_yield(struct cpu *cpu)
 {
-    cpu->yielded = true;
+    uint64_t now = time_now();
+
+    /* As if it had used up its slice. */
+    if (now < cpu->slice_end) {
+        *cpu->turn_vtime += cpu->slice_end - now;
+        cpu->slice_end = now;
+    }
     __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
 }
 
@@ -527,8 +523,7 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
     uint8_t rank = 0;
 
     if (plan->cpu >= cpus_online || plan->flags || plan->nslots > KEEL_SLOTS_MAX ||
-        plan->lease > LEASE_MAX_NS ||
-        (plan->slice && plan->slice < SLICE_MIN_NS))
+        plan->lease > LEASE_MAX_NS || (plan->slice && plan->slice < SLICE_MIN_NS))
         return -KEEL_EINVAL;
     if (!(cpus >> plan->cpu & 1))
         return -KEEL_EACCES;
@@ -544,18 +539,21 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
 
 static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIRES(cpu->lock)
 {
-    bool limited = entry->bucket != KEEL_BUCKET_NONE;
+    uint32_t i = cpu->slots++;
+    struct slot *slot = &cpu->slot[i];
+    uint8_t *place = &cpu->place[entry->domain][entry->vcpu];
 
-    cpu->slot[cpu->slots++] = (struct slot){.vcpu = &domains[entry->domain].vcpu[entry->vcpu],
-                                            .bucket = limited ? &buckets[entry->bucket] : NULL,
-                                            .entry = *entry,
-                                            .min_run = time_from_ns(entry->min_run)};
-    if (cpu->place[entry->domain][entry->vcpu] == SLOT_NONE)
-        place(cpu, cpu->slots - 1);
+    slot->vcpu = &domains[entry->domain].vcpu[entry->vcpu];
+    slot->bucket = entry->bucket != KEEL_BUCKET_NONE ? &buckets[entry->bucket] : NULL;
+    slot->entry = *entry;
+    slot->min_run = time_from_ns(entry->min_run);
+    slot->vtime = 0;
+    slot->latest = VTIME_FIRST;
+    slot->equals = i && slot[-1].entry.rank == entry->rank ? slot[-1].equals : &slot->latest;
+    if (*place == SLOT_NONE)
+        __atomic_store_n(place, (uint8_t)i, __ATOMIC_RELAXED);
     if (entry->flags & KEEL_SLOT_EDF)
         cpu->by_deadline = true;
-    if (cpu->slots == 1)
-        cpu->best_rank = (uint16_t)(RANK_PLAN + entry->rank);
     if (entry->flags & KEEL_SLOT_HARD)
         cpu->hard[entry->domain] |= (uint16_t)(1u << entry->vcpu);
 }
@@ -589,6 +587,8 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
     for (uint32_t i = 0; i < plan->nslots; i++)
         if (slots[i].status == 0)
             slot_add(cpu, &slots[i]);
+    if (cpu->slots)
+        cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].entry.rank);
     lock_release(&cpu->lock);
     cpu_kick(plan->cpu);
     return 0;

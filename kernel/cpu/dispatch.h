@@ -2,8 +2,8 @@
 /*
  * Dispatch: which vCPU runs next on a CPU, by numbers that a policy committed. kernel-rules.md 2, 5.
  *
- * Order: reserve (of the boot configuration), then the plan's slots by rank, then in rotation
- * whatever is ready and has no hard limit. A slot whose vCPU waits for a service's answer runs that
+ * Order: reserve (of the boot configuration), then the plan's slots by rank, then whatever is ready and
+ * has no hard limit. Equals share the CPU equally. A slot whose vCPU waits for a service's answer runs that
  * service instead, on its own time (helping, D2), along at most HELP_DEPTH services.
  */
 #ifndef KERNEL_CPU_DISPATCH_H
@@ -16,6 +16,7 @@
 #define RANK_RESERVE 0u
 #define RANK_PLAN 1u         /* + the slot's rank */
 #define RANK_BACKGROUND 0x200u
+#define VTIME_FIRST (1ul << 62) /* more than any slice, and further from its end than any time */
 #define RANK_NONE 0xffffu /* nothing runs, or it is being chosen */
 #define SLICE_DEFAULT_NS 5000000u
 #define SLICE_MIN_NS 100000u /* shorter ones would leave a CPU no time but the kernel's */
@@ -42,7 +43,7 @@ void dispatch_unready(const struct vcpu *vcpu);
 /* Books the time since the last call to the turn's owner and bucket. */
 void dispatch_account(struct cpu *cpu);
 
-/* The current turn's owner goes behind its equals. */
+/* The current turn is over, and its slice used up. */
 void dispatch_yield(struct cpu *cpu);
 
 /* Whether this CPU may claim it: it is one of its domain's, and no other has its registers. */

@@ -71,6 +71,7 @@ struct vcpu {
     struct timer timer; /* user: deadline of wait; machine: virtual timer while not loaded */
 
     uint64_t run_time;  /* counter ticks */
+    uint64_t vtime;     /* virtual time outside the plan, as in a slot */
 
     /* Kept between lives: a stale pointer to a vCPU leads to some domain, and nowhere else. */
     struct domain *domain; /* never NULL once used */

@@ -7,7 +7,7 @@
 #include "interrupt/gic.h"
 #include <keel/boot.h>
 
-#define CPU_BYTES 4096u /* at the top of the CPU's area; the stack ends below */
+#define CPU_BYTES 8192u /* at the top of the CPU's area; the stack ends below */
 
 struct cpu;
 struct vcpu;

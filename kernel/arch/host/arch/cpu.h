@@ -7,7 +7,7 @@
 #include "base.h"
 #include <keel/boot.h>
 
-#define CPU_BYTES 4096u
+#define CPU_BYTES 8192u
 
 struct cpu;
 struct vcpu;
