@@ -13,7 +13,7 @@
 #include "cpu/vcpu.h"
 
 #define CPUS 4
-#define MS 1000000ul
+#define MS   1000000ul
 
 /* The machine: what arch/ provides. A tick is a nanosecond. */
 
@@ -208,11 +208,13 @@ static void sleep_current(uint32_t index)
 
 static struct keel_plan_slot slot(uint16_t domain, uint16_t bucket, uint8_t rank, uint8_t flags)
 {
-    return (struct keel_plan_slot){.domain = domain, .bucket = bucket, .rank = rank, .flags = flags};
+    return (struct keel_plan_slot){
+        .domain = domain, .bucket = bucket, .rank = rank, .flags = flags};
 }
 
-static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buckets, uint32_t nbuckets,
-                      struct keel_plan_slot *slots, uint32_t nslots, uint64_t lease)
+static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buckets,
+                      uint32_t nbuckets, struct keel_plan_slot *slots, uint32_t nslots,
+                      uint64_t lease)
 {
     struct keel_plan plan = {.epoch = epoch,
                              .cpu = cpu,
@@ -236,8 +238,8 @@ static void share_is(uint16_t domain, uint64_t expected, uint64_t error)
                   "domain %u ran %lu, expected %lu +- %lu", domain, got, expected, error);
 }
 
-/* R3: no plan means round robin. */
-START_TEST(no_plan_rotates)
+/* R3: no plan means equal shares. */
+START_TEST(no_plan_shares)
 {
     machine_start(1);
     for (uint16_t d = 1; d <= 3; d++)
@@ -248,7 +250,7 @@ START_TEST(no_plan_rotates)
 }
 END_TEST
 
-START_TEST(equal_slots_rotate)
+START_TEST(equal_slots_share)
 {
     struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
 
@@ -259,6 +261,49 @@ START_TEST(equal_slots_rotate)
     run_until(300 * MS);
     for (uint16_t d = 1; d <= 3; d++)
         share_is(d, 100 * MS, MS);
+}
+END_TEST
+
+/* Two that wake each other and sleep, long before their slices are over, and a third that only runs. */
+START_TEST(who_hands_over_keeps_nobody_out)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+    struct cpu *cpu = cpu_at(0);
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, d == 2 ? VCPU_WAITING : VCPU_READY);
+    if (_i)
+        ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    while (machine.now < 300 * MS) {
+        run_until(machine.now + MS / 100);
+        if (cpu->current != domains[3].vcpu[0]) {
+            vcpu_kick(domains[cpu->current == domains[1].vcpu[0] ? 2 : 1].vcpu[0]);
+            sleep_current(0);
+        }
+    }
+    for (uint16_t d = 1; d <= 3; d++)
+        share_is(d, 100 * MS, 10 * MS);
+}
+END_TEST
+
+/* Who slept goes first, but not for as long as it slept. */
+START_TEST(sleep_saves_up_a_slice)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+    uint64_t slice = _i ? MS : SLICE_DEFAULT_NS;
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, d == 3 ? VCPU_WAITING : VCPU_READY);
+    if (_i)
+        ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    run_until(200 * MS + MS / 2);
+    vcpu_kick(domains[3].vcpu[0]);
+    run_until(201 * MS + 2 * slice);
+    ck_assert_uint_ge(domains[3].vcpu[0]->run_time, slice);
+    run_until(260 * MS + MS / 2);
+    share_is(3, 20 * MS + slice, 2 * slice);
 }
 END_TEST
 
@@ -450,7 +495,7 @@ START_TEST(an_idle_cpu_takes_what_wakes)
 }
 END_TEST
 
-/* Who alone is ready has its own slot's rank and bucket all the same, wherever rotation put that. */
+/* Who alone is ready has its own slot's rank and bucket all the same, whatever else has slots. */
 START_TEST(who_wakes_alone_has_its_slot)
 {
     struct keel_plan_bucket buckets[] = {{.index = 4, .budget = MS, .period = 10 * MS}};
@@ -653,10 +698,8 @@ START_TEST(commits_are_checked)
 {
     struct keel_plan_bucket bucket = {.index = 1, .budget = MS, .period = 10 * MS};
     struct keel_plan_bucket bad[] = {bucket, bucket, bucket, bucket, bucket};
-    struct keel_plan_slot slots[] = {slot(1, NONE, 1, 0),
-                                     slot(KEEL_DOMAINS_MAX, NONE, 1, 0),
-                                     slot(1, KEEL_BUCKETS_MAX, 1, 0),
-                                     slot(1, NONE, 1, 0x80)};
+    struct keel_plan_slot slots[] = {slot(1, NONE, 1, 0), slot(KEEL_DOMAINS_MAX, NONE, 1, 0),
+                                     slot(1, KEEL_BUCKETS_MAX, 1, 0), slot(1, NONE, 1, 0x80)};
     struct keel_plan plan = {.cpu = 1};
 
     machine_start(1);
@@ -732,8 +775,10 @@ int main(void)
     TCase *tcase = tcase_create("dispatch");
 
     tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, no_plan_rotates);
-    tcase_add_test(tcase, equal_slots_rotate);
+    tcase_add_test(tcase, no_plan_shares);
+    tcase_add_test(tcase, equal_slots_share);
+    tcase_add_loop_test(tcase, who_hands_over_keeps_nobody_out, 0, 2);
+    tcase_add_loop_test(tcase, sleep_saves_up_a_slice, 0, 2);
     tcase_add_test(tcase, better_rank_runs_first);
     tcase_add_test(tcase, min_run_delays_preemption);
     tcase_add_test(tcase, buckets_give_shares);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The equal policy: every vCPU has a slot of the same rank on each CPU that it may run on, and they
- * rotate. With weights, each CPU's time is divided among the guests by buckets: a guest of weight w
+ * share it equally. With weights, each CPU's time is divided among the guests by buckets: a guest of weight w
  * gets w of the sum per period before anybody gets what is left over; services go first, without
  * a limit. Plain C without calls: tests drive it too.
  */
@@ -30,7 +30,7 @@ struct policy_plan {
 };
 
 /* Makes the plan of one CPU from a snapshot; returns its size in bytes for plan_commit. What does
- * not fit (more than 64 vCPUs on a CPU, 16 weighted guests) is left to the kernel's rotation. */
+ * not fit (more than 64 vCPUs on a CPU, 16 weighted guests) is left to the kernel's background. */
 uint32_t policy_plan(const struct policy *policy, const struct keel_plan_vcpu *vcpus, uint32_t n,
                      uint16_t cpu, uint32_t epoch, struct policy_plan *to);
 
