@@ -143,6 +143,14 @@ static bool node_reg(const void *dtb, const struct place *place, int index, uint
     return true;
 }
 
+static struct config_region to_pages(uint64_t address, uint64_t bytes)
+{
+    const uint64_t page = KEEL_PAGE_SIZE;
+    uint64_t start = address & ~(page - 1);
+
+    return (struct config_region){start, ((address + bytes + page - 1) & ~(page - 1)) - start};
+}
+
 /* From an address on the bus that the node is on to one that a CPU uses. */
 static bool bus_translate(const void *dtb, const struct place *place, uint64_t *address,
                           uint64_t bytes)
@@ -231,7 +239,6 @@ static const char *device_interrupts(const struct config_platform *platform,
 static const char *device_registers(const void *dtb, const struct place *place,
                                     struct config_device *device)
 {
-    const uint64_t page = KEEL_PAGE_SIZE;
     uint64_t address, bytes;
 
     for (int i = 0; node_reg(dtb, place, i, &address, &bytes); i++) {
@@ -243,50 +250,25 @@ static const char *device_registers(const void *dtb, const struct place *place,
         if (device->nregions == CONFIG_REGIONS_MAX)
             return "has more than 4 register ranges";
 
-        uint64_t end = (address + bytes + page - 1) & ~(page - 1);
-        device->region[device->nregions].address = address & ~(page - 1);
-        device->region[device->nregions].bytes = end - (address & ~(page - 1));
-        device->nregions++;
+        device->region[device->nregions++] = to_pages(address, bytes);
     }
     return device->nregions ? NULL : "has no registers";
-}
-
-/* Whether a page of the device's is one that the node's registers touch. */
-static bool shares_page(const struct config_device *device, const void *dtb,
-                        const struct place *place)
-{
-    const uint64_t page = KEEL_PAGE_SIZE;
-    uint64_t address, bytes;
-
-    for (int i = 0; node_reg(dtb, place, i, &address, &bytes); i++) {
-        if (bytes == 0 || bytes > 1ull << 48 || address > 1ull << 48 ||
-            !bus_translate(dtb, place, &address, bytes))
-            continue;
-        for (uint32_t r = 0; r < device->nregions; r++) {
-            uint64_t start = device->region[r].address;
-
-            if (start < address + bytes &&
-                (address & ~(page - 1)) < start + device->region[r].bytes)
-                return true;
-        }
-    }
-    return false;
 }
 
 /* The kernel refuses what lies in memory, holes included, or on a page of its own devices. */
 static const char *device_place(const struct config_platform *platform,
                                 const struct config_device *device)
 {
-    const void *dtb = platform->dtb;
-    struct place place = {.depth = 0};
+    for (uint32_t r = 0; r < device->nregions; r++) {
+        uint64_t start = device->region[r].address, end = start + device->region[r].bytes;
 
-    for (uint32_t r = 0; r < device->nregions; r++)
-        if (device->region[r].address < platform->ram_hi &&
-            device->region[r].address + device->region[r].bytes > platform->ram_lo)
+        if (start < platform->ram_hi && end > platform->ram_lo)
             return "lies between the first and the last address of the platform's memory";
-    while (place_next(dtb, &place))
-        if (is_kernels(dtb, place_node(&place)) && shares_page(device, dtb, &place))
-            return "shares a page with a device that belongs to the kernel";
+        for (uint32_t i = 0; i < platform->ntaken; i++)
+            if (start < platform->taken[i].address + platform->taken[i].bytes &&
+                end > platform->taken[i].address)
+                return "shares a page with a device that belongs to the kernel";
+    }
     return NULL;
 }
 
@@ -386,6 +368,17 @@ static void read_child(struct config_platform *platform, const struct place *pla
         read_ram(platform, place);
 }
 
+static void read_taken(struct config_platform *platform, const struct place *place)
+{
+    const void *dtb = platform->dtb;
+    uint64_t address, bytes;
+
+    for (int i = 0; node_reg(dtb, place, i, &address, &bytes); i++)
+        if (bytes != 0 && bytes <= 1ull << 48 && bus_translate(dtb, place, &address, bytes) &&
+            address <= 1ull << 48 && platform->ntaken++ < CONFIG_TAKEN_MAX)
+            platform->taken[platform->ntaken - 1] = to_pages(address, bytes);
+}
+
 /* One walk through the tree, as each takes long. */
 static void read_tree(struct config_platform *platform)
 {
@@ -405,6 +398,9 @@ static void read_tree(struct config_platform *platform)
             name_is(fdt_get_name(dtb, place.node[1], NULL), "reserved-memory"))
             for (int i = 0; node_reg(dtb, &place, i, &address, &bytes); i++)
                 platform->reserved += sane(bytes);
+        if (!is_kernels(dtb, node))
+            continue;
+        read_taken(platform, &place);
         if (platform->gic == 0 && is_gic(dtb, node))
             platform->gic = fdt_get_phandle(dtb, node);
     }
@@ -446,5 +442,9 @@ bool config_platform_read(struct config_platform *platform, const void *dtb, siz
         config_error(report, "platform", NULL, "no CPUs, expected nodes in /cpus");
     if (platform->ram == 0)
         config_error(report, "platform", NULL, "no memory, expected a memory node with reg");
-    return platform->cpus && platform->ram;
+    if (platform->ntaken > CONFIG_TAKEN_MAX)
+        config_error(report, "platform", NULL,
+                     "%u register ranges of the kernel's devices, expected %u at most",
+                     platform->ntaken, CONFIG_TAKEN_MAX);
+    return platform->cpus && platform->ram && platform->ntaken <= CONFIG_TAKEN_MAX;
 }

@@ -8,6 +8,12 @@
 #include <keel/start.h>
 #include <stdbool.h>
 
+#define CONFIG_TAKEN_MAX 32
+
+struct config_region {
+    uint64_t address, bytes; /* physical, widened to whole pages */
+};
+
 struct config_platform {
     const void *dtb; /* stays where it is */
     uint32_t cpus;
@@ -17,6 +23,8 @@ struct config_platform {
     int chosen;              /* node, < 0: none */
     uint32_t gic;            /* phandle of the interrupt controller, 0: none */
     uint64_t bundle;         /* bytes of the bundle; 0 until somebody says */
+    uint32_t ntaken;         /* more than CONFIG_TAKEN_MAX: not all of them are there */
+    struct config_region taken[CONFIG_TAKEN_MAX]; /* registers of the kernel's devices */
 };
 
 /* The part of the memory that no domain gets: the bundle, what the platform reserves, the kernel's
@@ -38,9 +46,7 @@ struct config_device {
     char name[KEEL_NAME_MAX]; /* last part of the path or alias that the configuration gives */
     int node;                 /* in the platform's device tree */
     uint32_t nregions, nirqs;
-    struct {
-        uint64_t address, bytes; /* physical, widened to whole pages */
-    } region[CONFIG_REGIONS_MAX];
+    struct config_region region[CONFIG_REGIONS_MAX];
     struct config_irq irq[CONFIG_DEVICE_IRQS_MAX];
 };
 
