@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Equal or weighted slots (see policy.h). */
-#include "policy.h"
+/*
+ * The equal policy: every vCPU has a slot of the same rank on each CPU that it may run on, and they
+ * share it equally. With weights, each CPU's time is divided among the guests by buckets: a guest of weight w
+ * gets w of the sum per period before anybody gets what is left over; services go first, without
+ * a limit. What does not fit (more than 64 vCPUs on a CPU, 16 weighted guests) is left to the kernel's
+ * background.
+ */
+#include <policy.h>
 
 #include <keel/domain.h>
 #include <string.h>
 
 #define RANK_SERVICE 0
 #define RANK_GUEST   1
+#define PERIOD_NS    10000000ull
+#define WEIGHT_MAX   1000
 
-static bool runs_on(const struct keel_plan_vcpu *vcpu, uint16_t cpu)
-{
-    return vcpu->cpus >> cpu & 1;
-}
-
-static uint32_t weight_of(const struct policy *policy, uint16_t domain)
-{
-    uint32_t weight = domain < KEEL_DOMAINS_MAX ? policy->weight[domain] : 0;
-
-    return weight ? weight : 1;
-}
+static struct {
+    bool weighted;                                /* any weight was given */
+    uint32_t weight[KEEL_DOMAINS_MAX];            /* 0: not given, counts as 1 */
+    struct keel_plan_vcpu vcpu[POLICY_VCPUS_MAX]; /* as of the last look */
+    uint32_t n;
+} equal;
 
 /* The guests on a CPU, each once. */
 struct sharers {
@@ -26,6 +29,18 @@ struct sharers {
     uint64_t weights; /* together */
     uint16_t domain[POLICY_BUCKETS_MAX];
 };
+
+static bool runs_on(const struct keel_plan_vcpu *vcpu, uint16_t cpu)
+{
+    return vcpu->cpus >> cpu & 1;
+}
+
+static uint32_t weight_of(uint16_t domain)
+{
+    uint32_t weight = domain < KEEL_DOMAINS_MAX ? equal.weight[domain] : 0;
+
+    return weight ? weight : 1;
+}
 
 static int sharer_find(const struct sharers *sharers, uint16_t domain)
 {
@@ -35,16 +50,17 @@ static int sharer_find(const struct sharers *sharers, uint16_t domain)
     return -1;
 }
 
-static void sharers_collect(const struct policy *policy, const struct keel_plan_vcpu *vcpus,
-                            uint32_t n, uint16_t cpu, struct sharers *sharers)
+static void sharers_collect(uint16_t cpu, struct sharers *sharers)
 {
     *sharers = (struct sharers){.count = 0};
-    for (uint32_t i = 0; i < n && policy->weighted; i++) {
-        if (vcpus[i].kind != KEEL_DOMAIN_MACHINE || !runs_on(&vcpus[i], cpu) ||
-            sharer_find(sharers, vcpus[i].domain) >= 0 || sharers->count == POLICY_BUCKETS_MAX)
+    for (uint32_t i = 0; i < equal.n && equal.weighted; i++) {
+        const struct keel_plan_vcpu *vcpu = &equal.vcpu[i];
+
+        if (vcpu->kind != KEEL_DOMAIN_MACHINE || !runs_on(vcpu, cpu) ||
+            sharer_find(sharers, vcpu->domain) >= 0 || sharers->count == POLICY_BUCKETS_MAX)
             continue;
-        sharers->domain[sharers->count++] = vcpus[i].domain;
-        sharers->weights += weight_of(policy, vcpus[i].domain);
+        sharers->domain[sharers->count++] = vcpu->domain;
+        sharers->weights += weight_of(vcpu->domain);
     }
 }
 
@@ -54,19 +70,17 @@ static uint16_t bucket_index(uint16_t cpu, uint32_t sharer)
     return (uint16_t)((cpu * POLICY_BUCKETS_MAX + sharer) % KEEL_BUCKETS_MAX);
 }
 
-static struct keel_plan_bucket bucket_of(const struct policy *policy, const struct sharers *sharers,
-                                         uint16_t cpu, uint32_t sharer)
+static struct keel_plan_bucket bucket_of(const struct sharers *sharers, uint16_t cpu,
+                                         uint32_t sharer)
 {
-    uint64_t weight = weight_of(policy, sharers->domain[sharer]);
-
     return (struct keel_plan_bucket){
         .index = bucket_index(cpu, sharer),
-        .budget = POLICY_PERIOD_NS * weight / sharers->weights,
-        .period = POLICY_PERIOD_NS,
+        .budget = PERIOD_NS * weight_of(sharers->domain[sharer]) / sharers->weights,
+        .period = PERIOD_NS,
     };
 }
 
-static struct keel_plan_slot slot_of(const struct policy *policy, const struct sharers *sharers,
+static struct keel_plan_slot slot_of(const struct sharers *sharers,
                                      const struct keel_plan_vcpu *vcpu, uint16_t cpu)
 {
     int sharer = sharer_find(sharers, vcpu->domain);
@@ -76,52 +90,59 @@ static struct keel_plan_slot slot_of(const struct policy *policy, const struct s
         .domain = vcpu->domain,
         .vcpu = vcpu->vcpu,
         .bucket = guest && sharer >= 0 ? bucket_index(cpu, (uint32_t)sharer) : KEEL_BUCKET_NONE,
-        .rank = policy->weighted && guest ? RANK_GUEST : RANK_SERVICE,
+        .rank = equal.weighted && guest ? RANK_GUEST : RANK_SERVICE,
     };
 }
 
-uint32_t policy_plan(const struct policy *policy, const struct keel_plan_vcpu *vcpus, uint32_t n,
-                     uint16_t cpu, uint32_t epoch, struct policy_plan *to)
+static void begin(void)
 {
-    uint8_t *at = (uint8_t *)to->space;
-    struct sharers sharers;
-    uint16_t slots = 0;
-
-    sharers_collect(policy, vcpus, n, cpu, &sharers);
-    for (uint32_t i = 0; i < sharers.count; i++, at += sizeof(struct keel_plan_bucket)) {
-        struct keel_plan_bucket bucket = bucket_of(policy, &sharers, cpu, i);
-
-        memcpy(at, &bucket, sizeof bucket);
-    }
-    /* The kernel wants the list in the order of ranks. */
-    for (uint8_t rank = RANK_SERVICE; rank <= RANK_GUEST; rank++)
-        for (uint32_t i = 0; i < n && slots < KEEL_SLOTS_MAX; i++) {
-            struct keel_plan_slot slot = slot_of(policy, &sharers, &vcpus[i], cpu);
-
-            if (slot.rank != rank || !runs_on(&vcpus[i], cpu))
-                continue;
-            memcpy(at, &slot, sizeof slot);
-            at += sizeof slot;
-            slots++;
-        }
-    to->plan = (struct keel_plan){
-        .epoch = epoch,
-        .cpu = cpu,
-        .nbuckets = (uint16_t)sharers.count,
-        .nslots = slots,
-        .lease = POLICY_LEASE_NS,
-    };
-    return (uint32_t)(at - (uint8_t *)to);
+    memset(&equal, 0, sizeof equal);
 }
 
-bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_plan_vcpu *b,
-                 uint32_t nb)
+static bool set(const char *parameter, uint16_t domain, uint64_t value)
 {
-    if (na != nb)
+    if (strcmp(parameter, "weight") != 0 || domain >= KEEL_DOMAINS_MAX || value < 1 ||
+        value > WEIGHT_MAX)
         return false;
-    for (uint32_t i = 0; i < na; i++)
-        if (a[i].domain != b[i].domain || a[i].vcpu != b[i].vcpu ||
-            a[i].incarnation != b[i].incarnation || a[i].cpus != b[i].cpus)
-            return false;
+    equal.weight[domain] = (uint32_t)value;
+    equal.weighted = true;
     return true;
 }
+
+static uint64_t look(const struct policy_snapshot *snapshot)
+{
+    uint32_t n = snapshot->n < POLICY_VCPUS_MAX ? snapshot->n : POLICY_VCPUS_MAX;
+    bool same = policy_same(snapshot->vcpu, n, equal.vcpu, equal.n);
+
+    memcpy(equal.vcpu, snapshot->vcpu, n * sizeof snapshot->vcpu[0]);
+    equal.n = n;
+    return same ? 0 : policy_cpus(snapshot);
+}
+
+static bool plan(uint16_t cpu, struct policy_plan *to)
+{
+    struct sharers sharers;
+
+    sharers_collect(cpu, &sharers);
+    for (uint32_t i = 0; i < sharers.count; i++)
+        to->bucket[to->plan.nbuckets++] = bucket_of(&sharers, cpu, i);
+    /* The kernel wants the list in the order of ranks. */
+    for (uint8_t rank = RANK_SERVICE; rank <= RANK_GUEST; rank++)
+        for (uint32_t i = 0; i < equal.n && to->plan.nslots < KEEL_SLOTS_MAX; i++) {
+            struct keel_plan_slot slot = slot_of(&sharers, &equal.vcpu[i], cpu);
+
+            if (slot.rank == rank && runs_on(&equal.vcpu[i], cpu))
+                to->slot[to->plan.nslots++] = slot;
+        }
+    return false;
+}
+
+const struct policy policy_equal = {
+    .name = "equal",
+    .parameters = "weight.NAME=N, N 1 to 1000",
+    .look_ns = 20000000, /* until the kernel tells of new and dead vCPUs */
+    .begin = begin,
+    .set = set,
+    .look = look,
+    .plan = plan,
+};

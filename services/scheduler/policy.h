@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a scheduling policy is: a plain C library that makes a plan for each CPU out of what it is shown.
+ * It makes no calls and has no clock: the service (service.c) drives it on a machine, the simulator
+ * (simulator/) and tests on the host. All times are nanoseconds.
+ *
+ * What the numbers of a plan mean is said in abi/keel/plan.h and done by kernel/cpu/dispatch.c. A plan stays
+ * valid without the policy until its lease ends, so it should be right for longer than until the next look.
+ */
+#ifndef SCHEDULER_POLICY_H
+#define SCHEDULER_POLICY_H
+
+#include <keel/plan.h>
+#include <stdbool.h>
+
+#define POLICY_VCPUS_MAX   256
+#define POLICY_BUCKETS_MAX 16         /* in one commit; those of earlier ones stay as they are */
+#define POLICY_ALL         UINT16_MAX /* a parameter of no domain */
+#define POLICY_LEASE_NS    2000000000ull
+
+/* What there is, as of now. run_time in nanoseconds. */
+struct policy_snapshot {
+    uint64_t now;
+    uint32_t n;
+    const struct keel_plan_vcpu *vcpu;
+};
+
+/* Of one CPU. Who drives the policy fills in the epoch and the CPU, and sends it. Left 0 by the policy,
+ * the lease is POLICY_LEASE_NS. */
+struct policy_plan {
+    struct keel_plan plan;
+    struct keel_plan_bucket bucket[POLICY_BUCKETS_MAX];
+    struct keel_plan_slot slot[KEEL_SLOTS_MAX];
+};
+
+/* There is one instance of a policy in a program; `begin` makes it anew. */
+struct policy {
+    const char *name;
+    const char *parameters; /* what `set` takes, for people */
+    uint64_t look_ns;       /* how often it wants to look */
+
+    void (*begin)(void);
+
+    /* Sets a parameter of a domain or of all, before or between looks. False: no such parameter, or not
+     * with this value; nothing has changed then. */
+    bool (*set)(const char *parameter, uint16_t domain, uint64_t value);
+
+    /* Returns the CPUs whose plans should be committed anew. */
+    uint64_t (*look)(const struct policy_snapshot *snapshot);
+
+    /* The plan of one CPU, as of the last look. *to is zero at first. Called after each commit of the same
+     * plan, too, to keep the lease. True: call again, there is more than one commit can carry. */
+    bool (*plan)(uint16_t cpu, struct policy_plan *to);
+};
+
+extern const struct policy policy_credit2;
+extern const struct policy policy_equal;
+
+/* For policies. */
+
+/* The CPUs that somebody may run on. */
+uint64_t policy_cpus(const struct policy_snapshot *snapshot);
+
+/* Whether the same vCPUs, in the same lives and with the same CPUs, are in both. */
+bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_plan_vcpu *b,
+                 uint32_t nb);
+
+/* For those who drive them. */
+
+/* `parameter=N` or `parameter.NAME=N`, as on a service's command line. Domains are known by name to
+ * `domain_find`, which returns POLICY_ALL for one that there is not. */
+bool policy_argument(const struct policy *policy, const char *argument,
+                     uint16_t (*domain_find)(const char *name));
+
+/* Makes the plan of a CPU. `more`: whether another commit belongs to it. */
+void policy_plan_make(const struct policy *policy, uint16_t cpu, uint32_t epoch,
+                      struct policy_plan *to, bool *more);
+
+#endif
