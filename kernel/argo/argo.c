@@ -14,13 +14,14 @@
 
 #include "arch/interrupt.h"
 #include "argo/ring.h"
+#include "cpu/cpu.h"
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 #include "memory/guest.h"
 #include <keel/machine.h>
 #include <keel/start.h>
 
-#define CHUNK        4096u     /* bytes copied in one step */
+#define CHUNK        8192u     /* bytes copied in one step */
 #define WILDCARD_MAX 0x10000u  /* payload of a message in a wildcard ring */
 #define PROTECT_MAX  0x10000u  /* payload that gets a slice in which nobody takes the ring away */
 #define PROTECT_NS   64000u    /* that slice: more than twice the copy */
@@ -559,20 +560,27 @@ static bool append_is(const struct append *append, struct vcpu *vcpu, const stru
 static bool copy_payload(struct domain *domain, const struct ring *ring, const struct send *send,
                          uint32_t from, uint32_t bytes) REQUIRES(OWN_LOCK)
 {
-    uint32_t to = from + KEEL_ARGO_SLOT;
+    uint32_t position = ring->tx + KEEL_ARGO_SLOT + from, room = 0;
+    uint8_t *to = NULL, *data;
 
     for (const struct keel_argo_iov *iov = send->iov; bytes != 0; iov++) {
         while (from < iov->iov_len && bytes != 0) {
-            uint64_t piece;
-            uint8_t *address;
+            uint64_t rest;
 
-            if (!caller_reach(domain, iov->iov_hnd + from, SPACE_READ, &address, &piece))
+            if (!caller_reach(domain, iov->iov_hnd + from, SPACE_READ, &data, &rest))
                 return false;
-            piece = min(min(piece, iov->iov_len - from), bytes);
-            ring_write(ring, to, address, (uint32_t)piece);
-            to += (uint32_t)piece;
-            from += (uint32_t)piece;
-            bytes -= (uint32_t)piece;
+            rest = min(min(rest, iov->iov_len - from), bytes);
+            from += (uint32_t)rest;
+            bytes -= (uint32_t)rest;
+            for (uint32_t piece; rest != 0; rest -= piece) {
+                if (room == 0)
+                    to = ring_piece(ring, &position, &room);
+                piece = (uint32_t)min(rest, room);
+                memcpy(to, data, piece);
+                to += piece;
+                data += piece;
+                room -= piece;
+            }
         }
         from -= iov->iov_len;
     }
@@ -582,39 +590,76 @@ static bool copy_payload(struct domain *domain, const struct ring *ring, const s
 /*
  * The restartable exclusive append: the caller becomes the one who writes at tx. What another has
  * written there, and not published, is lost to it (it starts again), unless it had to start again
- * before: then it gets a slice in which it runs undisturbed. 0: all of the message is in place.
+ * before: then it gets a slice in which it runs undisturbed.
  */
-static not_inline int64_t append_step(struct vcpu *vcpu, struct domain *domain,
-                                      struct argo_ring *ring, const struct send *send,
-                                      uint32_t total) REQUIRES(ring->lock, OWN_LOCK)
+static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const struct send *send,
+                            uint32_t total) REQUIRES(ring->lock)
 {
     struct append *append = &ring->append;
-    uint32_t bytes;
 
-    if (!append->vcpu || !append_is(append, vcpu, send)) {
-        if (append->vcpu && time_now() < append->until &&
-            __atomic_load_n(&append->vcpu->state, __ATOMIC_RELAXED) == VCPU_RUNNING)
-            return ARGO_AGAIN;
-        append->vcpu = vcpu;
-        append->incarnation = domain->incarnation;
-        append->done = 0;
-        append->until = vcpu->argo.next != 0 && total <= PROTECT_MAX
-                            ? time_now() + time_from_ns(PROTECT_NS)
-                            : 0;
-        append->send = *send;
-    }
-    bytes = (uint32_t)min(total - append->done, CHUNK);
-    if (!copy_payload(domain, &ring->ring, send, append->done, bytes)) {
-        append->vcpu = NULL;
-        return -KEEL_EFAULT;
-    }
-    append->done += bytes;
-    if (append->done < total) {
-        vcpu->argo.next = 1;
+    if (append->vcpu && append_is(append, vcpu, send))
+        return 0;
+    if (append->vcpu && time_now() < append->until &&
+        __atomic_load_n(&append->vcpu->state, __ATOMIC_RELAXED) == VCPU_RUNNING)
         return ARGO_AGAIN;
-    }
-    append->vcpu = NULL;
+    append->vcpu = vcpu;
+    append->incarnation = vcpu->domain->incarnation;
+    append->done = 0;
+    append->until =
+        vcpu->argo.next != 0 && total <= PROTECT_MAX ? time_now() + time_from_ns(PROTECT_NS) : 0;
+    if (total > CHUNK)
+        append->send = *send;
     return 0;
+}
+
+/* Between two chunks others get the locks, and interrupts come in. 0: the ring is locked again; else it is
+ * gone, or the place in it, or this CPU has something better to do. */
+static int64_t append_again(struct vcpu *vcpu, struct domain *domain, struct domain *to,
+                            uint32_t aport, struct argo_ring **ring)
+    REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
+{
+    int64_t status = ARGO_AGAIN;
+    bool wanted;
+
+    lock_release(&(*ring)->lock);
+    lock_release(&OWN_LOCK);
+    wanted = cpu_wanted();
+    lock_take_outer(&OWN_LOCK);
+    if (!vcpu->user) /* it may have changed its tables */
+        space_forget(&domain->space);
+    if (wanted || !enter(domain, to, aport, ring, &status))
+        return status;
+    if (likely((*ring)->append.vcpu == vcpu))
+        return 0;
+    lock_release(&(*ring)->lock);
+    return ARGO_AGAIN;
+}
+
+/* Writes all of a message at the ring's tx: 0. Else the ring's lock is released. */
+static not_inline int64_t append(struct vcpu *vcpu, struct domain *domain, struct domain *to,
+                                 uint32_t aport, struct argo_ring *ring, const struct send *send,
+                                 uint32_t total) REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
+{
+    int64_t status = append_begin(vcpu, ring, send, total);
+
+    while (status == 0) {
+        uint32_t bytes = (uint32_t)min(total - ring->append.done, CHUNK);
+
+        if (!copy_payload(domain, &ring->ring, send, ring->append.done, bytes))
+            status = -KEEL_EFAULT;
+        ring->append.done += bytes;
+        if (status < 0 || ring->append.done == total) {
+            ring->append.vcpu = NULL;
+            break;
+        }
+        vcpu->argo.next = 1;
+        status = append_again(vcpu, domain, to, aport, &ring);
+        if (status < 0)
+            return status;
+    }
+    if (status < 0)
+        lock_release(&ring->lock);
+    return status;
 }
 
 /* Bytes of all buffers, MESSAGE_MAX at most, which no ring takes; or more: one of them is wrong. */
@@ -716,7 +761,9 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
         send.source = source;
         send.niov = niov;
         send.message_type = message_type;
-        result = append_step(vcpu, domain, ring, &send, (uint32_t)total);
+        result = append(vcpu, domain, to, (uint32_t)addr[1], ring, &send, (uint32_t)total);
+        if (result < 0)
+            return result;
     }
     if (likely(result == 0)) {
         if (ring->quota != 0)

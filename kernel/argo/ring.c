@@ -26,19 +26,13 @@ void ring_begin(struct ring *ring)
 
 void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint32_t bytes)
 {
-    uint32_t position = ring->tx + offset;
+    uint32_t position = ring->tx + offset, piece;
 
-    while (bytes != 0) {
-        if (position >= ring->len)
-            position -= ring->len;
-        uint8_t *to = ring_at(ring, position);
-        uint32_t piece = (uint32_t)min(
-            min(KEEL_PAGE_SIZE - (uintptr_t)to % KEEL_PAGE_SIZE, ring->len - position), bytes);
+    for (uint32_t done = 0; done < bytes; done += piece) {
+        uint8_t *to = ring_piece(ring, &position, &piece);
 
-        memcpy(to, from, piece);
-        from = (const uint8_t *)from + piece;
-        position += piece;
-        bytes -= piece;
+        piece = (uint32_t)min(piece, bytes - done);
+        memcpy(to, (const uint8_t *)from + done, piece);
     }
 }
 

@@ -48,6 +48,17 @@ static inline bool ring_is_whole(const struct ring *ring, const uint8_t *at, uin
     return need <= ring->len - ring->tx && need <= KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE;
 }
 
+/* From a position below 2 * len on, what lies side by side: where, how much; and the position behind it. */
+static inline uint8_t *ring_piece(const struct ring *ring, uint32_t *position, uint32_t *bytes)
+{
+    uint32_t from = *position < ring->len ? *position : *position - ring->len;
+    uint8_t *at = ring_at(ring, from);
+
+    *bytes = (uint32_t)min(KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE, ring->len - from);
+    *position = from + *bytes;
+    return at;
+}
+
 /* Bytes between a valid tx and what rx_ptr says now: a multiple of 16 below len. */
 static inline uint32_t ring_unread_from(const struct ring *ring, uint32_t tx)
 {

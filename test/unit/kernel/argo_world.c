@@ -126,6 +126,28 @@ void vcpu_signal(struct vcpu *vcpu, uint64_t events)
     __atomic_fetch_add(&world.signals[vcpu->domain->id], 1, __ATOMIC_RELAXED);
 }
 
+/* Asked between two chunks of a message, by cpu_wanted. */
+struct cpu *cpu_this(void)
+{
+    static _Thread_local struct cpu cpu;
+    static _Thread_local uint32_t turns;
+    void (*between)(void) = world.between;
+
+    if (world.threads) {
+        cpu.resched = ++turns % 3 == 0;
+        return &cpu;
+    }
+    for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++)
+        EXPECT(!held(&domains[d].argo.lock) && !held(&domains[d].space.lock));
+    EXPECT(world.translated <= 40);
+    world.between = NULL;
+    if (between)
+        between();
+    world.translated = 0;
+    cpu.resched = !world.alone;
+    return &cpu;
+}
+
 /* The interrupt of a machine is told as a service's event. */
 void vgic_raise(struct domain *domain, uint32_t intid, bool level)
 {

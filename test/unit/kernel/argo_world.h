@@ -13,6 +13,7 @@
 
 #include "argo/argo.h"
 #include "argo/ring.h"
+#include "cpu/cpu.h"
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 #include <keel/start.h>
@@ -55,6 +56,8 @@ struct world {
     uint64_t signals[KEEL_DOMAINS_MAX];
     uint64_t pins;
     bool threads; /* several CPUs: locks may be held by others */
+    bool alone;   /* the CPU has nothing better to do between the chunks of a message */
+    void (*between)(void); /* what happens at the next such moment, once */
 };
 extern struct world world;
 
