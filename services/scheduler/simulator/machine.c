@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine: see machine.h. What arch/ provides, and what happens when. */
+#include "machine.h"
+
+#include "cpu/cpu.h"
+#include "cpu/dispatch.h"
+#include "cpu/domain.h"
+#include "cpu/vcpu.h"
+#include "fluid.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PLANNER  (1ull << 32 | 1)
+#define KEEP_NS  500000000ull /* between commits for the lease: as the service does */
+#define START_NS 1u           /* the kernel has no plans of time 0 */
+
+/* What a vCPU does when it runs. */
+struct task {
+    struct fluid_source source;
+    uint64_t left; /* of the job, as of `at` while it runs; UINT64_MAX: it has no end */
+    uint64_t at;
+    uint64_t ready; /* since when it waits for a CPU, or is to */
+    uint64_t began; /* when its turn did */
+    uint64_t woken; /* and has not run since; TIME_NEVER: it has */
+    uint32_t cpu;   /* where it ran last */
+};
+
+struct domain domains[KEEL_DOMAINS_MAX];
+
+static struct {
+    union {
+        struct cpu cpu;
+        char bytes[CPU_BYTES];
+    } cpu[KEEL_CPUS_MAX];
+    struct vcpu *ran[KEEL_CPUS_MAX]; /* as of the last event */
+    uint64_t next[KEEL_CPUS_MAX];    /* the next event of the CPU */
+    uint64_t idle_since;             /* TIME_NEVER: nobody is idle while somebody could run */
+    uint64_t kicked;
+    uint32_t here; /* where kernel code runs */
+    bool idle;     /* there, with nothing to do */
+    uint64_t now;
+    uint32_t tasks;
+    struct task task[VCPUS_TOTAL];
+    const struct workload *workload;
+    struct metrics *metrics;
+
+    const struct policy *policy;
+    uint64_t look;    /* when the policy looks next */
+    uint64_t deliver; /* when its commits arrive */
+    uint64_t keep;
+    uint64_t pending; /* CPUs that wait for a commit */
+} machine;
+
+/* What arch/ provides. */
+
+struct cpu *cpu_at(uint32_t index)
+{
+    return &machine.cpu[index].cpu;
+}
+
+struct cpu *cpu_this(void)
+{
+    return cpu_at(machine.here);
+}
+
+void arch_kick(uint32_t cpu)
+{
+    machine.kicked |= 1ull << cpu;
+}
+
+void arch_save(struct cpu *cpu, struct vcpu *vcpu)
+{
+    (void)cpu;
+    (void)vcpu;
+}
+
+void arch_unload(struct cpu *cpu)
+{
+    cpu->arch.loaded->loaded_on = CPU_NONE;
+    cpu->arch.loaded = NULL;
+}
+
+/* A machine's registers stay on the CPU until another machine runs there. */
+void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
+{
+    if (vcpu->user || cpu->arch.loaded == vcpu)
+        return;
+    if (cpu->arch.loaded)
+        arch_unload(cpu);
+    cpu->arch.loaded = vcpu;
+    vcpu->loaded_on = (uint8_t)cpu->index;
+}
+
+void arch_attend(struct cpu *cpu)
+{
+    (void)cpu;
+}
+
+void arch_idle(struct cpu *cpu)
+{
+    (void)cpu;
+    machine.idle = true;
+}
+
+void arch_timer_set(struct cpu *cpu, uint64_t deadline)
+{
+    cpu->arch.timer = deadline;
+}
+
+uint64_t time_now(void)
+{
+    return machine.now;
+}
+
+uint64_t time_from_ns(uint64_t ns)
+{
+    return ns;
+}
+
+/* Tasks. */
+
+static struct task *task_of(const struct vcpu *vcpu)
+{
+    return &machine.task[vcpu->id];
+}
+
+static bool measuring(void)
+{
+    return machine.now >= machine.workload->warm_up;
+}
+
+/* Its time to sleep is over: the kernel's timer says so, on the CPU where it ran last. Of a service the
+ * kernel knows itself. */
+void arch_timer_expired(struct vcpu *vcpu)
+{
+    vcpu_kick(vcpu);
+}
+
+/* Sleeps until its next job comes. */
+static void task_sleep(struct vcpu *vcpu, uint32_t cpu, uint64_t until)
+{
+    struct task *task = task_of(vcpu);
+
+    task->left = fluid_source_run(&task->source);
+    task->ready = task->woken = until;
+    timer_set(&vcpu->timer, cpu, until);
+}
+
+static void task_begin(uint32_t id, struct domain *domain, const struct workload_guest *guest,
+                       uint32_t index)
+{
+    struct vcpu *vcpu = &vcpus[id];
+    struct task *task = &machine.task[id];
+    uint64_t cpus = domain->cpus & (UINT64_MAX >> (64 - machine.workload->cpus));
+    uint32_t home = id % machine.workload->cpus;
+
+    while (!(cpus >> home & 1))
+        home = (home + 1) % machine.workload->cpus;
+    fluid_source_begin(&task->source, machine.workload, guest, id);
+    task->cpu = home;
+    vcpu->id = (uint16_t)id;
+    vcpu->index = (uint8_t)index;
+    vcpu->domain = domain;
+    vcpu->used = true;
+    vcpu->user = guest->service;
+    vcpu->cpu = (uint8_t)home;
+    vcpu->loaded_on = CPU_NONE;
+    vcpu->state = VCPU_WAITING;
+    domain->vcpu[index] = vcpu;
+    task_sleep(vcpu, home, task->source.release > START_NS ? task->source.release : START_NS);
+}
+
+/* What runs here has done its job: it sleeps, or goes on with the next one. */
+static void job_end(struct cpu *cpu)
+{
+    struct vcpu *vcpu = cpu->current;
+    struct task *task = task_of(vcpu);
+    uint64_t next = fluid_source_next(&task->source, machine.now);
+
+    if (machine.now >= task->source.guest->until)
+        next = TIME_NEVER;
+    if (next <= machine.now) {
+        task->left = fluid_source_run(&task->source);
+        return;
+    }
+    vcpu_leave(cpu, vcpu, VCPU_WAITING);
+    if (next != TIME_NEVER)
+        task_sleep(vcpu, cpu->index, next);
+}
+
+static void turn_begins(uint32_t index, struct vcpu *vcpu)
+{
+    struct task *task = task_of(vcpu);
+    struct metrics_vcpu *metrics = &machine.metrics->vcpu[vcpu->id];
+    uint64_t waited = machine.now - task->ready;
+
+    if (measuring()) {
+        metrics->switches++;
+        metrics->moves += index != task->cpu;
+        if (waited > metrics->gap)
+            metrics->gap = waited;
+        if (task->woken != TIME_NEVER)
+            metrics_latency(metrics, machine.now - task->woken);
+    }
+    task->woken = TIME_NEVER;
+    task->cpu = index;
+    task->began = task->at = machine.now;
+}
+
+static void turn_ends(uint32_t index, struct vcpu *vcpu)
+{
+    struct task *task = task_of(vcpu);
+
+    metrics_turn(machine.metrics, (struct metrics_turn){.cpu = (uint16_t)index,
+                                                        .vcpu = vcpu->id,
+                                                        .begin = task->began,
+                                                        .end = machine.now});
+    if (vcpu->state == VCPU_READY)
+        task->ready = machine.now;
+}
+
+/* CPUs. */
+
+static void next_set(uint32_t index)
+{
+    struct cpu *cpu = cpu_at(index);
+    uint64_t next = cpu->arch.timer;
+
+    if (cpu->current) {
+        const struct task *task = task_of(cpu->current);
+        uint64_t until = task->source.guest->until;
+
+        if (task->left != UINT64_MAX && task->at + task->left < next)
+            next = task->at + task->left;
+        if (until < next)
+            next = until;
+    }
+    machine.next[index] = next;
+}
+
+/* What was done of its job since the last event. */
+static void progress(struct vcpu *vcpu)
+{
+    struct task *task = task_of(vcpu);
+    uint64_t done = machine.now - task->at;
+
+    task->at = machine.now;
+    if (task->left != UINT64_MAX)
+        task->left -= done < task->left ? done : task->left;
+}
+
+/* One way through the kernel, as an interrupt or the end of a job causes it. */
+static void pass(uint32_t index)
+{
+    struct cpu *cpu = cpu_at(index);
+    struct vcpu *before = machine.ran[index];
+
+    machine.here = index;
+    machine.kicked &= ~(1ull << index);
+    machine.metrics->events++;
+    if (before)
+        progress(before);
+    if (machine.now >= cpu->arch.timer)
+        cpu_alarm(cpu);
+    machine.idle = false;
+    while (!machine.idle && (!cpu->current || __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)))
+        cpu_attend(cpu);
+    if (cpu->current)
+        arch_enter(cpu, cpu->current);
+    machine.ran[index] = cpu->current;
+    if (before && before != cpu->current)
+        turn_ends(index, before);
+    if (cpu->current && before != cpu->current)
+        turn_begins(index, cpu->current);
+    next_set(index);
+}
+
+static void settle(void)
+{
+    while (machine.kicked)
+        pass((uint32_t)__builtin_ctzll(machine.kicked));
+}
+
+/* Whether some CPU is idle and somebody, not kept by a cap, waits for it. */
+static bool wasted(void)
+{
+    uint64_t idle = 0;
+
+    for (uint32_t i = 0; i < machine.workload->cpus; i++)
+        if (!machine.ran[i])
+            idle |= 1ull << i;
+    for (uint32_t i = 0; idle && i < machine.tasks; i++) {
+        const struct workload_guest *guest = machine.task[i].source.guest;
+
+        if (vcpus[i].state == VCPU_READY && !guest->cap && (guest->cpus & guest->affine & idle))
+            return true;
+    }
+    return false;
+}
+
+static void idle_watch(void)
+{
+    bool waste = wasted();
+
+    if (!waste && machine.idle_since != TIME_NEVER && measuring()) {
+        uint64_t took = machine.now - machine.idle_since;
+
+        machine.metrics->idle_total += took;
+        if (took > machine.metrics->idle_worst)
+            machine.metrics->idle_worst = took;
+    }
+    if (!waste)
+        machine.idle_since = TIME_NEVER;
+    else if (machine.idle_since == TIME_NEVER)
+        machine.idle_since = machine.now;
+}
+
+/* The policy, as service.c drives it. */
+
+static void received_now(uint64_t *received)
+{
+    for (uint32_t i = 0; i < machine.tasks; i++)
+        received[i] = vcpus[i].run_time;
+    for (uint32_t i = 0; i < machine.workload->cpus; i++) {
+        const struct cpu *cpu = cpu_at(i);
+
+        if (cpu->owner)
+            received[cpu->owner->id] += machine.now - cpu->since;
+    }
+}
+
+static void policy_look(void)
+{
+    static struct keel_plan_vcpu list[POLICY_VCPUS_MAX];
+    struct policy_snapshot snapshot = {.now = machine.now, .n = machine.tasks, .vcpu = list};
+
+    /* As plan_read: what was accounted so far. */
+    for (uint32_t i = 0; i < machine.tasks; i++)
+        list[i] = (struct keel_plan_vcpu){
+            .domain = vcpus[i].domain->id,
+            .vcpu = vcpus[i].index,
+            .state = vcpus[i].state,
+            .cpu = vcpus[i].cpu,
+            .incarnation = 1,
+            .kind = vcpus[i].user ? KEEL_DOMAIN_USER : KEEL_DOMAIN_MACHINE,
+            .cpus = vcpus[i].domain->cpus & (UINT64_MAX >> (64 - machine.workload->cpus)),
+            .run_time = vcpus[i].run_time,
+        };
+    machine.metrics->looks++;
+    machine.pending |= machine.policy->look(&snapshot);
+    if (machine.now >= machine.keep) {
+        machine.pending |= policy_cpus(&snapshot);
+        machine.keep = machine.now + KEEP_NS;
+    }
+    machine.deliver = machine.pending ? machine.now + machine.workload->delay : TIME_NEVER;
+    machine.look = machine.now + machine.policy->look_ns + machine.workload->delay;
+    if (machine.look > machine.workload->dies)
+        machine.look = TIME_NEVER;
+}
+
+static void policy_commit(void)
+{
+    static struct policy_plan plan;
+
+    machine.here = 0;
+    machine.deliver = TIME_NEVER;
+    for (uint16_t cpu = 0; cpu < machine.workload->cpus; cpu++) {
+        bool more;
+        int64_t status;
+
+        if (!(machine.pending >> cpu & 1))
+            continue;
+        policy_plan_make(machine.policy, cpu, 1, &plan, &more);
+        status = plan_check(UINT64_MAX, &plan.plan, plan.bucket, plan.slot);
+        if (status == 0)
+            status = plan_commit(PLANNER, &plan.plan, plan.bucket, plan.slot);
+        machine.metrics->commits++;
+        if (!more && status != -KEEL_EAGAIN)
+            machine.pending &= ~(1ull << cpu);
+        if (status < 0 && status != -KEEL_EAGAIN)
+            machine.metrics->refused++;
+        for (uint32_t i = 0; i < plan.plan.nbuckets; i++)
+            machine.metrics->refused += plan.bucket[i].status != 0;
+        for (uint32_t i = 0; i < plan.plan.nslots; i++)
+            machine.metrics->refused += plan.slot[i].status != 0;
+    }
+    /* The commit's CPU is told as all others are. */
+    if (cpu_at(0)->resched)
+        arch_kick(0);
+}
+
+/* All of it. */
+
+static void machine_begin(const struct workload *workload)
+{
+    memset(&machine, 0, sizeof machine);
+    memset(domains, 0, sizeof domains);
+    memset(vcpus, 0, sizeof vcpus);
+    machine.workload = workload;
+    machine.now = START_NS;
+    machine.idle_since = TIME_NEVER;
+    machine.look = START_NS;
+    machine.deliver = TIME_NEVER;
+    cpus_online = workload->cpus;
+    cpus_idle = 0;
+    for (uint32_t i = 0; i < workload->cpus; i++) {
+        struct cpu *cpu = cpu_at(i);
+
+        cpu->index = i;
+        cpu->online = true;
+        cpu->arch.timer = TIME_NEVER;
+        dispatch_init(cpu);
+    }
+    for (uint32_t i = 0; i < workload->guests; i++) {
+        const struct workload_guest *guest = &workload->guest[i];
+        struct domain *domain = &domains[i + 1];
+
+        domain->id = (uint16_t)(i + 1);
+        domain->vcpus = (uint8_t)guest->vcpus;
+        domain->cpus = guest->cpus;
+        domain->state = KEEL_DOMAIN_RUNNING;
+        for (uint32_t j = 0; j < guest->vcpus; j++)
+            task_begin(machine.tasks++, domain, guest, j);
+    }
+    machine.kicked = UINT64_MAX >> (64 - workload->cpus);
+}
+
+static uint16_t guest_find(const char *name)
+{
+    for (uint32_t i = 0; i < machine.workload->guests; i++)
+        if (strcmp(machine.workload->guest[i].name, name) == 0)
+            return (uint16_t)(i + 1);
+    return POLICY_ALL;
+}
+
+/* When the next event comes; on which CPUs is found when it has come. */
+static uint64_t next_event(uint64_t sample)
+{
+    uint64_t next = sample;
+
+    for (uint32_t i = 0; i < machine.workload->cpus; i++)
+        next = machine.next[i] < next ? machine.next[i] : next;
+    next = machine.look < next ? machine.look : next;
+    next = machine.deliver < next ? machine.deliver : next;
+    return next > machine.now ? next : machine.now;
+}
+
+/* What is due now on a CPU. */
+static void cpu_event(uint32_t index)
+{
+    struct cpu *cpu = cpu_at(index);
+
+    machine.here = index;
+    if (cpu->current) {
+        const struct task *task = task_of(cpu->current);
+
+        progress(cpu->current);
+        if (!task->left || machine.now >= task->source.guest->until)
+            job_end(cpu);
+    }
+    pass(index);
+}
+
+static bool run(const struct workload *workload, const struct policy *policy,
+                struct metrics *metrics)
+{
+    static uint64_t received[POLICY_VCPUS_MAX];
+    uint64_t sample = (workload->warm_up + METRICS_STEP_NS - 1) / METRICS_STEP_NS * METRICS_STEP_NS;
+
+    machine_begin(workload);
+    metrics_begin(metrics, workload);
+    fluid_begin(workload);
+    machine.metrics = metrics;
+    machine.policy = policy;
+    policy->begin();
+    for (uint32_t i = 0; i < workload->parameters; i++)
+        if (!policy_argument(policy, workload->parameter[i], guest_find)) {
+            fprintf(stderr, "%s: not understood: %s, expected %s\n", policy->name,
+                    workload->parameter[i], policy->parameters);
+            return false;
+        }
+    settle();
+    while (machine.now < workload->time) {
+        machine.now = next_event(sample);
+        for (uint32_t i = 0; i < workload->cpus; i++)
+            if (machine.next[i] <= machine.now)
+                cpu_event(i);
+        if (machine.look <= machine.now)
+            policy_look();
+        if (machine.deliver <= machine.now)
+            policy_commit();
+        settle();
+        idle_watch();
+        if (machine.now >= sample) {
+            received_now(received);
+            metrics_sample(metrics, workload, sample, received);
+            sample += METRICS_STEP_NS;
+        }
+    }
+    for (uint32_t i = 0; i < workload->cpus; i++)
+        if (machine.ran[i])
+            turn_ends(i, machine.ran[i]);
+    return true;
+}
+
+/* Some of the kernel's state is its own, and begins with the program: each run has a process. */
+bool machine_run(const struct workload *workload, const struct policy *policy,
+                 struct metrics *metrics)
+{
+    struct metrics *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = 1;
+    pid_t child;
+
+    if (shared == MAP_FAILED)
+        return false;
+    child = fork();
+    if (child == 0)
+        _exit(!run(workload, policy, shared));
+    if (child > 0 && waitpid(child, &status, 0) == child)
+        *metrics = *shared;
+    munmap(shared, sizeof *shared);
+    return status == 0;
+}
