@@ -4,7 +4,7 @@
  * names, rights, waiters, quotas, and long work in steps.
  *
  * Every operation holds its caller's space lock throughout (own rings are changed, and buffers
- * read, under it), then the argo_domain lock of the receiver to find a ring, which is handed over
+ * read, under it), then the receiver's lock of its port to find a ring, which is handed over
  * to the ring's lock. Whoever takes a ring out of service takes its lock after that, so nobody
  * holds or waits for the lock of a ring that is out of service. Locks that others may hold for long
  * are only tried: the operation is executed again instead. Signals are sent when all locks are
@@ -165,11 +165,21 @@ static inline bool caller_read(struct domain *domain, uint64_t from, void *to, u
 
 /* ---- Finding rings ---- */
 
-/* Own rings can be looked for under the space's lock as well as under the argo_domain's. */
-static struct argo_ring **bucket(struct argo_domain *argo, uint32_t aport,
-                                 uint32_t partner) NO_LOCK_ANALYSIS
+static inline struct lock *lock_of(struct argo_domain *argo, uint32_t aport)
 {
-    return &argo->ring[(aport + partner) % ARGO_HASH];
+    return &argo->lock[aport % ARGO_LOCKS];
+}
+
+/* Rings of ports that have different locks are in different chains. */
+static inline uint32_t hash(uint32_t aport, uint32_t partner)
+{
+    return aport % ARGO_LOCKS + partner % (ARGO_HASH / ARGO_LOCKS) * ARGO_LOCKS;
+}
+
+/* Own rings can be looked for under the space's lock as well as under that of the port. */
+static struct argo_ring **bucket(struct argo_domain *argo, uint32_t aport, uint32_t partner)
+{
+    return &argo->ring[hash(aport, partner)];
 }
 
 static struct argo_ring *find_in(struct argo_ring *ring, uint32_t aport, uint32_t partner)
@@ -191,27 +201,25 @@ static void take_out(struct argo_ring **link, const struct argo_ring *ring)
     *link = ring->next;
 }
 
-static not_inline bool lock_retry(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
-{
-    for (uint32_t i = 1; i < LOCK_TRIES; i++)
-        if (lock_try(lock))
-            return true;
-    return false;
-}
-
 static inline bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    return likely(lock_try(lock)) || lock_retry(lock);
+    uint32_t left = LOCK_TRIES;
+
+    while (unlikely(!lock_try(lock)))
+        if (--left == 0)
+            return false;
+    return true;
 }
 
 /* The ring of a domain that takes messages of the caller, locked. False: see *status. */
 static inline bool enter(const struct domain *from, struct domain *to, uint32_t aport,
                          struct argo_ring **ring, int64_t *status) TRY_ACQUIRES(true, (*ring)->lock)
 {
+    struct lock *lock = lock_of(&to->argo, aport);
     bool entered = false;
 
     *status = ARGO_AGAIN;
-    if (!lock_try_hard(&to->argo.lock))
+    if (!lock_try_hard(lock))
         return false;
     *ring = find(&to->argo, aport, from->id);
     if (!*ring)
@@ -220,7 +228,7 @@ static inline bool enter(const struct domain *from, struct domain *to, uint32_t 
         entered = lock_try(&(*ring)->lock);
     else
         *status = domain_exists(to) ? -KEEL_ECONNREFUSED : -KEEL_ESRCH;
-    lock_release(&to->argo.lock);
+    lock_release(lock);
     return entered;
 }
 
@@ -269,7 +277,7 @@ static inline bool fits(struct argo_ring *ring, uint32_t sender, uint32_t need, 
 
 /* The caller waits until `need` bytes may be there. One entry per domain, the most that it needs.
  */
-static not_inline int64_t wait_for(struct domain *domain, struct argo_step *step,
+static not_inline int64_t wait_for(struct domain *domain, struct argo_step *step, struct domain *to,
                                    struct argo_ring *ring, uint32_t need, uint32_t unread)
     REQUIRES(ring->lock)
 {
@@ -283,6 +291,8 @@ static not_inline int64_t wait_for(struct domain *domain, struct argo_step *step
     if (i == waiters) {
         ring->waiter[i] = (struct waiter){.domain = domain->id, .need = need};
         __atomic_store_n(&ring->waiters, (uint8_t)(waiters + 1), __ATOMIC_RELAXED);
+        __atomic_fetch_or(&to->argo.waiting, 1ul << hash(ring->aport, ring->partner),
+                          __ATOMIC_RELAXED);
     } else if (ring->waiter[i].need < need) {
         ring->waiter[i].need = need;
     }
@@ -373,11 +383,11 @@ static int64_t close_step(struct space *space, struct argo_domain *argo, struct 
 static void retire(struct argo_domain *argo, struct argo_ring *ring, enum keel_argo_op op,
                    uint64_t *wake)
 {
-    lock_take(&argo->lock);
+    lock_take(lock_of(argo, ring->aport));
     take_out(bucket(argo, ring->aport, ring->partner), ring);
     if (argo->kernel == ring)
         __atomic_store_n(&argo->kernel, NULL, __ATOMIC_RELAXED);
-    lock_release(&argo->lock);
+    lock_release(lock_of(argo, ring->aport));
 
     lock_take(&ring->lock); /* whoever found it before has left when this is ours */
     (void)wake_waiters(ring, wake, true, 0);
@@ -405,13 +415,13 @@ static int64_t register_finish(struct domain *domain, struct argo_step *step,
     ring_begin(&ring->ring);
     ring->mark = ring->ring.put;
     ring->seen = UINT64_MAX;
-    lock_take(&argo->lock);
+    lock_take(lock_of(argo, ring->aport));
     link = bucket(argo, ring->aport, ring->partner);
     ring->next = *link;
     *link = ring;
     if (ring->partner == KEEL_DOMAIN_KERNEL)
         __atomic_store_n(&argo->kernel, ring, __ATOMIC_RELAXED);
-    lock_release(&argo->lock);
+    lock_release(lock_of(argo, ring->aport));
     step->wake |= __atomic_exchange_n(&argo->askers, 0, __ATOMIC_SEQ_CST);
     return old ? close_step(&domain->space, argo, old, KEEL_ARGO_REGISTER_RING) : 0;
 }
@@ -550,12 +560,6 @@ static bool may_send(const struct domain *from, const struct domain *to, uint32_
     return port && (port->senders >> from->id & 1);
 }
 
-static bool append_is(const struct append *append, struct vcpu *vcpu, const struct send *send)
-{
-    return append->vcpu == vcpu && append->incarnation == vcpu->domain->incarnation &&
-           memcmp(&append->send, send, offsetof(struct send, iov[send->niov])) == 0;
-}
-
 /* Copies bytes [from, from + bytes) of the payload to the ring. False: a buffer can't be read. */
 static bool copy_payload(struct domain *domain, const struct ring *ring, const struct send *send,
                          uint32_t from, uint32_t bytes) REQUIRES(OWN_LOCK)
@@ -597,7 +601,8 @@ static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const str
 {
     struct append *append = &ring->append;
 
-    if (append->vcpu && append_is(append, vcpu, send))
+    if (append->vcpu == vcpu && append->incarnation == vcpu->domain->incarnation &&
+        memcmp(&append->send, send, offsetof(struct send, iov[send->niov])) == 0)
         return 0;
     if (append->vcpu && time_now() < append->until &&
         __atomic_load_n(&append->vcpu->state, __ATOMIC_RELAXED) == VCPU_RUNNING)
@@ -614,8 +619,8 @@ static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const str
 
 /* Between two chunks others get the locks, and interrupts come in. 0: the ring is locked again; else it is
  * gone, or the place in it, or this CPU has something better to do. */
-static int64_t append_again(struct vcpu *vcpu, struct domain *domain, struct domain *to,
-                            uint32_t aport, struct argo_ring **ring)
+static not_inline int64_t append_again(struct vcpu *vcpu, struct domain *domain, struct domain *to,
+                                       uint32_t aport, struct argo_ring **ring)
     REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
     int64_t status = ARGO_AGAIN;
@@ -749,7 +754,7 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
     if (unlikely(total > ring->max)) {
         result = total > MESSAGE_MAX ? -KEEL_EINVAL : -KEEL_EMSGSIZE;
     } else if (unlikely(!fits(ring, domain->id, need, unread))) {
-        result = wait_for(domain, &vcpu->argo, ring, need, unread);
+        result = wait_for(domain, &vcpu->argo, to, ring, need, unread);
     } else if (likely(niov == 1 && !ring->append.vcpu && ring_is_whole(&ring->ring, at, need) &&
                       caller_reach(domain, only.iov_hnd, SPACE_READ, &data, &piece) &&
                       total <= piece)) {
@@ -780,18 +785,18 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
 static const struct keel_argo_addr kernel_address = {KEEL_PORT_KERNEL, KEEL_DOMAIN_KERNEL, 0};
 
 static not_inline int64_t kernel_put(struct domain *to, uint32_t message_type, const void *payload,
-                                     uint32_t len) RELEASES(to->argo.lock) NO_LOCK_ANALYSIS
+                                     uint32_t len) NO_LOCK_ANALYSIS
 {
     struct ring *ring = &to->argo.kernel->ring;
 
     ring_write(ring, KEEL_ARGO_SLOT, payload, len);
     ring_publish(ring, ring_at(ring, ring->tx), &kernel_address, message_type, len);
-    lock_release(&to->argo.lock);
+    lock_release(lock_of(&to->argo, KEEL_PORT_KERNEL));
     return 0;
 }
 
 /* On the path of every exit. Senders can't find the kernel's ring, which has no waiters either, so
- * the domain's lock guards it alone. */
+ * its port's lock guards it alone. */
 inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
                                 uint32_t len) NO_LOCK_ANALYSIS
 {
@@ -799,7 +804,7 @@ inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const 
     struct ring *ring;
     uint8_t *at;
 
-    lock_take(&to->argo.lock);
+    lock_take(lock_of(&to->argo, KEEL_PORT_KERNEL));
     if (likely(to->argo.kernel)) {
         ring = &to->argo.kernel->ring;
         at = ring_at(ring, ring->tx);
@@ -813,14 +818,14 @@ inline int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const 
             status = 0;
         }
     }
-    lock_release(&to->argo.lock);
+    lock_release(lock_of(&to->argo, KEEL_PORT_KERNEL));
     return status;
 }
 
 /* ---- notify ---- */
 
-/* Wakes who waits for space in own rings, chain after chain, some in each step. The chains are
- * stable under the space's lock; a ring without waiters, or whose reader has not moved since the
+/* Wakes who waits for space in own rings, chain after chain where somebody does, some in each step. The
+ * chains are stable under the space's lock; a ring without waiters, or whose reader has not moved since the
  * last look, costs no lock. */
 static int64_t notify_waiters(struct domain *domain, struct argo_step *step)
     REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
@@ -829,12 +834,21 @@ static int64_t notify_waiters(struct domain *domain, struct argo_step *step)
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see wait_for */
     for (uint32_t *i = &step->next; *i < ARGO_HASH; ++*i) {
+        uint64_t left = __atomic_load_n(&domain->argo.waiting, __ATOMIC_RELAXED) >> *i << *i;
+
+        *i = left ? (uint32_t)__builtin_ctzl(left) : ARGO_HASH;
+        if (!left)
+            break;
         if (rings >= SCAN)
             return ARGO_AGAIN;
+        left = 1ul << *i;
+        __atomic_fetch_and(&domain->argo.waiting, ~left, __ATOMIC_SEQ_CST);
         for (struct argo_ring *ring = domain->argo.ring[*i]; ring; ring = ring->next) {
             rings++;
-            if (__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED) == 0 ||
-                __atomic_load_n(&ring->seen, __ATOMIC_RELAXED) == ring_consumed(&ring->ring))
+            if (__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED) == 0)
+                continue;
+            __atomic_fetch_or(&domain->argo.waiting, left, __ATOMIC_RELAXED);
+            if (__atomic_load_n(&ring->seen, __ATOMIC_RELAXED) == ring_consumed(&ring->ring))
                 continue;
             if (looks++ == LOOKS || !lock_try(&ring->lock))
                 return ARGO_AGAIN;
@@ -881,7 +895,7 @@ static int64_t notify_entry(struct domain *domain, struct argo_step *step,
         entry->flags |= KEEL_ARGO_NOTIFY_EMSGSIZE;
     else if (fits(ring, sender, need, unread))
         entry->flags |= KEEL_ARGO_SUFFICIENT;
-    else if (wait_for(domain, step, ring, need, unread) == -KEEL_EBUSY)
+    else if (wait_for(domain, step, to, ring, need, unread) == -KEEL_EBUSY)
         entry->flags |= KEEL_ARGO_NOTIFY_EBUSY;
     lock_release(&ring->lock);
     return 0;
@@ -974,9 +988,4 @@ int64_t argo_teardown(struct domain *domain) NO_LOCK_ANALYSIS
     lock_release(&domain->space.lock);
     argo_signal_all(&wake);
     return argo->rings == 0 ? 0 : -KEEL_EAGAIN;
-}
-
-bool argo_has_kernel_ring(struct domain *domain) NO_LOCK_ANALYSIS
-{
-    return __atomic_load_n(&domain->argo.kernel, __ATOMIC_RELAXED);
 }

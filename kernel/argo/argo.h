@@ -57,7 +57,8 @@
 #include "lock.h"
 #include <keel/argo.h>
 
-#define ARGO_HASH 64
+#define ARGO_LOCKS 16
+#define ARGO_HASH  64 /* a set of them is a word */
 
 struct domain;
 struct vcpu;
@@ -73,11 +74,13 @@ struct argo_step {
 
 /* Part of struct domain. All zero at first. */
 struct argo_domain {
-    struct lock lock;
-    /* Own rings in service, by port and partner. Changed with the space's lock held as well. */
-    struct argo_ring *ring[ARGO_HASH] GUARDED_BY(lock);
-    struct argo_ring *kernel
-        GUARDED_BY(lock); /* at KEEL_PORT_KERNEL for KEEL_DOMAIN_KERNEL; or NULL */
+    /* By port: who sends to another one need not wait. What follows is under the lock of a ring's port; it is
+     * changed with the space's lock held as well. */
+    struct lock lock[ARGO_LOCKS];
+    struct argo_ring *ring[ARGO_HASH]; /* own rings in service, by port and partner */
+    struct argo_ring *kernel;          /* at KEEL_PORT_KERNEL for KEEL_DOMAIN_KERNEL; or NULL */
+
+    uint64_t waiting; /* atomic: bit n: there may be waiters in chain n */
     /* Under the space's lock: */
     struct argo_ring *changing; /* rings that begin or end: nobody else sees them */
     uint32_t rings;             /* all of them */
@@ -106,9 +109,6 @@ must_check int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint
  * signal: that is the caller's. 0; -ENOENT: no kernel ring; -EAGAIN: no space. len <= 256. */
 must_check int64_t argo_kernel_send(struct domain *to, uint32_t message_type, const void *payload,
                                     uint32_t len);
-
-/* Whether the kernel can send to the domain. For itself, or where the answer may be old. */
-bool argo_has_kernel_ring(struct domain *domain);
 
 /* The domain is dead and none of its vCPUs runs: a step of taking its rings away. Who waited for
  * space in them is woken. 0: none left; -EAGAIN: there is more to do. The domain's own waits in

@@ -20,7 +20,7 @@ struct choice {
     uint32_t rank;
     uint32_t slot;
     uint64_t deadline;
-    uint64_t vtime; /* among its equals; 0: its turn goes on, or it has none */
+    uint64_t vtime; /* among its equals; 0: its turn goes on, or that does not count */
 };
 
 void dispatch_ready(const struct vcpu *vcpu)
@@ -159,12 +159,11 @@ static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
 }
 
 /* Equals take their turns in the order of their virtual times: the CPU time that each has had among them. No
- * more than a slice from that of the last one chosen counts: sleep saves up no more turns than that, and
- * nobody waits longer for one. */
-static uint64_t vtime_within(const struct cpu *cpu, uint64_t own, uint64_t equals)
-    REQUIRES(cpu->lock)
+ * more than a slice from that of the last one chosen counts: sleep saves up no more turns than that, and (see
+ * turn_begin) nobody waits longer for one. */
+static inline uint64_t vtime_of(uint64_t own, uint64_t latest, uint64_t slice)
 {
-    return min(own > equals - cpu->slice ? own : equals - cpu->slice, equals + cpu->slice);
+    return own > latest - slice ? own : latest - slice;
 }
 
 /* `lasting`: the owner of a turn that may go on, or NULL. */
@@ -212,23 +211,23 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
         const struct slot *slot = &cpu->slot[i];
         struct vcpu *owner = *slot->vcpu;
         uint32_t rank = RANK_PLAN + slot->entry.rank;
+        bool by_deadline = slot->entry.flags & KEEL_SLOT_EDF;
         bool mine = i == cpu->turn_slot && owner == lasting;
-        uint64_t vtime = mine ? 0 : vtime_within(cpu, slot->vtime, *slot->equals);
-        uint64_t deadline = slot->entry.flags & KEEL_SLOT_EDF ? 0 : TIME_NEVER;
+        uint64_t vtime = mine ? 0 : vtime_of(slot->vtime, *slot->equals, cpu->slice);
+        uint64_t deadline = TIME_NEVER;
         struct vcpu *run;
 
         if (best->run && rank > best->rank)
             break;
-        if (best->run && deadline >= best->deadline && vtime >= best->vtime)
+        if (!by_deadline && vtime >= best->vtime)
             continue;
         breathe(cpu, &looks);
         if (!(run = help(cpu, owner)) || !has_time(cpu, slot->bucket, mine, now, &deadline))
             continue;
-        if (!(slot->entry.flags & KEEL_SLOT_EDF))
-            deadline = TIME_NEVER;
-        if (!best->run || deadline < best->deadline ||
-            (deadline == best->deadline && vtime < best->vtime))
-            *best = (struct choice){run, owner, slot->bucket, rank, i, deadline, vtime};
+        if (!by_deadline)
+            *best = (struct choice){run, owner, slot->bucket, rank, i, TIME_NEVER, vtime};
+        else if (!best->run || deadline < best->deadline || (mine && deadline == best->deadline))
+            *best = (struct choice){run, owner, slot->bucket, rank, i, deadline, 0};
     }
 }
 
@@ -268,13 +267,11 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
             bits |= 1ul << (cpu->current->id % 64);
         for (; bits; bits &= bits - 1) {
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
-            uint64_t vtime = vtime_within(cpu, vcpu->vtime, cpu->background);
+            uint64_t vtime = vtime_of(vcpu->vtime, cpu->background, cpu->slice);
 
             breathe(cpu, &looks);
-            if (best->run && vtime >= best->vtime)
-                continue;
-            if (!vcpu->domain || (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) ||
-                help(cpu, vcpu) != vcpu)
+            if (vtime >= best->vtime || !vcpu->domain ||
+                (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) || help(cpu, vcpu) != vcpu)
                 continue;
             *best =
                 (struct choice){vcpu, vcpu, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER, vtime};
@@ -301,7 +298,7 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
 
     lock_take(&cpu->lock);
     do {
-        *best = (struct choice){0};
+        *best = (struct choice){.vtime = UINT64_MAX};
         committed = cpu->committed;
         if (unlikely(now >= cpu->lease_end))
             plan_forget(cpu);
@@ -355,9 +352,9 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
 
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     if (choice->vtime)
-        *cpu->turn_vtime = choice->vtime;
+        *cpu->turn_vtime = min(choice->vtime, *equals + slice);
     if (*equals < choice->vtime)
-        *equals = choice->vtime;
+        *equals = *cpu->turn_vtime;
 
     cpu->owner = choice->owner;
     cpu->turn_start = cpu->since;
@@ -492,10 +489,8 @@ void dispatch_yield(struct cpu *cpu)
     uint64_t now = time_now();
 
     /* As if it had used up its slice. */
-    if (now < cpu->slice_end) {
-        *cpu->turn_vtime += cpu->slice_end - now;
-        cpu->slice_end = now;
-    }
+    *cpu->turn_vtime += cpu->slice_end - now;
+    cpu->slice_end = now;
     __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
 }
 

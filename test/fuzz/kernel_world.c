@@ -460,7 +460,8 @@ void world_check_fast(void)
         must(domain->state <= KEEL_DOMAIN_STOPPED);
         must(domain->lock.next == domain->lock.owner);
         must(domain->space.lock.next == domain->space.lock.owner);
-        must(domain->argo.lock.next == domain->argo.lock.owner);
+        for (uint32_t l = 0; l < ARGO_LOCKS; l++)
+            must(domain->argo.lock[l].next == domain->argo.lock[l].owner);
         must(domain->argo.rings <= KEEL_ARGO_RINGS_MAX);
     }
 }
