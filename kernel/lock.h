@@ -40,29 +40,35 @@
 #define ACQUIRES(...) THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define RELEASES(...) THREAD_ANNOTATION(release_capability(__VA_ARGS__))
 #define TRY_ACQUIRES(...) THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
-#define EXCLUDES(...) THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define NO_LOCK_ANALYSIS THREAD_ANNOTATION(no_thread_safety_analysis)
 
 struct CAPABILITY("lock") lock {
-    uint16_t next;  /* ticket that the next taker draws */
-    uint16_t owner; /* ticket that holds the lock */
+    union {
+        struct { uint16_t owner, next; }; /* tickets: that holds the lock; that is drawn next */
+        uint32_t both;
+    };
 };
+
+#define LOCK_TICKET (1u << 16)
 
 static inline void lock_take(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
-    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+    uint32_t both = __atomic_fetch_add(&lock->both, LOCK_TICKET, __ATOMIC_ACQUIRE);
 
-    while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
+    while (unlikely((uint16_t)both != both >> 16)) {
         cpu_relax();
+        both = (both & ~0xffffu) | __atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE);
+    }
 }
 
 static inline void lock_take_outer(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
-    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+    uint32_t both = __atomic_fetch_add(&lock->both, LOCK_TICKET, __ATOMIC_ACQUIRE);
 
-    while (unlikely(__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)) {
+    while (unlikely((uint16_t)both != both >> 16)) {
         cpu_window();
         cpu_relax();
+        both = (both & ~0xffffu) | __atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE);
     }
 }
 
@@ -78,7 +84,9 @@ static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_
 
 static inline void lock_release(struct lock *lock) RELEASES(lock) NO_LOCK_ANALYSIS
 {
-    __atomic_store_n(&lock->owner, (uint16_t)(lock->owner + 1), __ATOMIC_RELEASE);
+    uint32_t both = __atomic_load_n(&lock->both, __ATOMIC_RELAXED);
+
+    __atomic_store_n(&lock->owner, (uint16_t)(both + 1), __ATOMIC_RELEASE);
 }
 
 #endif
