@@ -400,6 +400,46 @@ START_TEST(edge_while_handled_comes_again)
 }
 END_TEST
 
+START_TEST(pulse_is_an_edge_without_a_line)
+{
+    machine_init(4);
+    use(0, 32, true, 0x80);
+    use(0, 33, false, 0x80);
+    vgic_pulse(&domain, 32);
+    vgic_pulse(&domain, 32); /* before it was taken: the same one */
+    ck_assert(hardware[0].kicked);
+    settle_all();
+    ck_assert_uint_eq(acknowledge(0), 32);
+    ck_assert_uint_eq(read_one(0, 32).line, 0);
+    vgic_pulse(&domain, 32); /* while it is handled */
+    settle_all();
+    end(0);
+    ck_assert_uint_eq(acknowledge(0), 32);
+    end(0);
+    settle_all();
+    ck_assert_uint_eq(acknowledge(0), NONE);
+    ck_assert_int_eq(configure(0, 32, KEEL_IRQ_ENABLED, 0), -KEEL_EAGAIN);
+    settle_all();
+    ck_assert_int_eq(configure(0, 32, KEEL_IRQ_ENABLED, 0), 0);
+    vgic_pulse(&domain, 32); /* kept until it is enabled */
+    settle_all();
+    ck_assert_uint_eq(acknowledge(0), NONE);
+    ck_assert_int_eq(configure(0, 32, KEEL_IRQ_ENABLED, 1), 0);
+    settle_all();
+    ck_assert_uint_eq(acknowledge(0), 32);
+    end(0);
+    vgic_pulse(&domain, 33); /* a level is none */
+    settle_all();
+    ck_assert_uint_eq(acknowledge(0), NONE);
+    leave(0, VCPU_WAITING);
+    vgic_pulse(&domain, 32);
+    ck_assert_uint_eq(vcpu[0].state, VCPU_READY);
+    ck_assert(vgic_pending(&vcpu[0]));
+    vgic_pulse(&domain, VGIC_PRIVATE + SPIS); /* it has no such SPI */
+    ck_assert(!vgic_has(&domain, 0, VGIC_PRIVATE + SPIS, 1));
+}
+END_TEST
+
 START_TEST(level_is_looked_at_again_at_its_end) /* L1 */
 {
     machine_init(4);
@@ -986,6 +1026,11 @@ static void random_line(void)
         vgic_raise(&domain, intid, true);
         return;
     }
+    if (intid >= VGIC_PRIVATE && pick_random(4) == 0) {
+        irq->latch = irq->latch || irq->edge;
+        vgic_pulse(&domain, intid);
+        return;
+    }
     if (irq->edge && level && !irq->line)
         irq->latch = true;
     irq->line = level;
@@ -1159,6 +1204,7 @@ int main(void)
 
     tcase_add_test(cases, edge_is_delivered_once);
     tcase_add_test(cases, edge_while_handled_comes_again);
+    tcase_add_test(cases, pulse_is_an_edge_without_a_line);
     tcase_add_test(cases, level_is_looked_at_again_at_its_end);
     tcase_add_test(cases, lowered_level_is_taken_back);
     tcase_add_test(cases, sleep_sees_what_came_before);

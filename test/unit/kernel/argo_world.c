@@ -149,11 +149,10 @@ struct cpu *cpu_this(void)
 }
 
 /* The interrupt of a machine is told as a service's event. */
-void vgic_raise(struct domain *domain, uint32_t intid, bool level)
+void vgic_pulse(struct domain *domain, uint32_t intid)
 {
     EXPECT(domain->kind == KEEL_DOMAIN_MACHINE && intid == KEEL_MACHINE_ARGO_IRQ);
-    if (level)
-        vcpu_signal(domain->vcpu[0], 1ul << KEEL_EVENT_ARGO);
+    vcpu_signal(domain->vcpu[0], 1ul << KEEL_EVENT_ARGO);
 }
 
 uint64_t time_now(void)

@@ -44,8 +44,7 @@ static inline void arch_irq_virtual(struct domain *domain, uint32_t intid)
 /* An edge of a machine's virtual interrupt that no device drives. */
 static inline void arch_irq_pulse(struct domain *domain, uint32_t intid)
 {
-    vgic_raise(domain, intid, true);
-    vgic_raise(domain, intid, false);
+    vgic_pulse(domain, intid);
 }
 
 #endif

@@ -352,15 +352,17 @@ int64_t vgic_control(struct domain *domain, uint32_t control)
 }
 
 /* A line changes: that concerns somebody if an interrupt becomes deliverable, or if it is a level
- * that is taken back from a list register. Of a physical interrupt only the arrival is seen. */
-static void raise(struct domain *domain, struct vgic_bank *bank, uint32_t intid, bool level)
+ * that is taken back from a list register. Of a physical interrupt only the arrival is seen, of a pulse
+ * only the edge. */
+static in_line void raise(struct domain *domain, struct vgic_bank *bank, uint32_t intid, bool level,
+                          bool pulse)
 {
     uint32_t bit = 1u << intid % 32;
     uint32_t change, kicks;
 
     lock_take(&bank->lock);
     change = level ? bank->hw & bit : 0;
-    change |= assign(&bank->line, bit & ~bank->hw, level);
+    change |= pulse ? bank->edge & bit : assign(&bank->line, bit & ~bank->hw, level);
     if (level)
         WRITE(bank->latch, bank->latch | (change & (bank->edge | bank->hw)));
     change &= level ? bank->enabled : bank->loaded & ~bank->edge;
@@ -372,12 +374,17 @@ static void raise(struct domain *domain, struct vgic_bank *bank, uint32_t intid,
 void vgic_raise(struct domain *domain, uint32_t intid, bool level)
 {
     if (intid >= VGIC_PRIVATE && intid - VGIC_PRIVATE < domain->arch.vgic.spis)
-        raise(domain, bank_of(domain, 0, intid / 32), intid, level);
+        raise(domain, bank_of(domain, 0, intid / 32), intid, level, false);
+}
+
+void vgic_pulse(struct domain *domain, uint32_t intid)
+{
+    raise(domain, bank_of(domain, 0, intid / 32), intid, true, true);
 }
 
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level)
 {
-    raise(vcpu->domain, &vcpu->arch.vgic.private, intid, level);
+    raise(vcpu->domain, &vcpu->arch.vgic.private, intid, level, false);
 }
 
 void vgic_hold(struct vcpu *vcpu, uint32_t intid)

@@ -120,6 +120,9 @@ must_check int64_t vgic_control(struct domain *domain, uint32_t control);
 /* Sets the line of an SPI; an edge-triggered one latches when it rises. Without effect if the
  * domain has no such SPI. */
 void vgic_raise(struct domain *domain, uint32_t intid, bool level);
+/* An edge of an SPI below 32 + KEEL_SPIS_MAX without its line, as if that rose and fell at once: a level
+ * is none. One that the machine does not have is never enabled, so nothing comes of it. */
+void vgic_pulse(struct domain *domain, uint32_t intid);
 /* Sets the line of a PPI (the virtual timer). */
 void vgic_raise_private(struct vcpu *vcpu, uint32_t intid, bool level);
 /* Its line is high: the physical PPI of the same number was taken, on the CPU where the vCPU's
