@@ -8,7 +8,10 @@
 #define CPU_CURRENT 0
 #define CPU_ATTENTION 16
 #define CPU_CONTEXT 24
-#define VCPU_USER 1316
+#define VCPU_USER 1316 /* a word, of which the last byte is `takes`; what is between, machines do not have */
+#define VCPU_DIRTY 680
+#define VCPU_LINE 488
+#define TIMER_BIT 27
 /* RW; above all not E2H, whatever the firmware left. */
 #define HCR_EL2_VALUE 0x80000000
 /* RES1 (31, 23), 4 KiB granule, inner-shareable write-back walks, 48 bits; PS is filled in. */

@@ -11,7 +11,7 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* The kernel runs with interrupts masked; here those that are pending are taken (trap_window).
+/* The kernel runs with interrupts masked; here those that are pending are taken (trap_irq).
  * Nothing may be held or half done that a handler needs: the rule is in lock.h. */
 static inline void cpu_window(void)
 {

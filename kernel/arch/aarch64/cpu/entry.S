@@ -127,7 +127,7 @@ vectors:
     same
     same
     same
-    window trap_window
+    window trap_irq
     same
     window trap_late
     lower trap_sync
@@ -139,11 +139,11 @@ vectors:
     lower trap_irq
     lower trap_serror
 
-    window_entry trap_window
+    window_entry trap_irq
     window_entry trap_late
 
     /* Out of the kernel; nothing is on its stack. What runs on with nothing else to do needs no more
-     * than its registers, if it is a service. */
+     * than its registers: a service, or a machine for which arch_enter would do nothing. */
     .global leave
 leave:
     mov x19, sp
@@ -156,8 +156,14 @@ leave:
     ldr x2, [x19, #CPU_CONTEXT]
     cmp x20, x2
     b.ne 2f
-    ldrb w2, [x20, #VCPU_USER]
-    cbnz w2, 3f
+    ldr w2, [x20, #VCPU_USER]
+    tbnz w2, #0, 3f
+    cbnz w2, 2f
+    ldr w2, [x20, #VCPU_LINE]
+    tbnz w2, #TIMER_BIT, 2f
+    add x2, x20, #VCPU_DIRTY
+    ldar w2, [x2]
+    cbz w2, 3f
 2:  mov x0, x19
     mov x1, x20
     bl arch_enter

@@ -22,6 +22,10 @@ _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "entry.S");
 _Static_assert(offsetof(struct cpu, attention) == CPU_ATTENTION, "entry.S");
 _Static_assert(offsetof(struct cpu, arch.context) == CPU_CONTEXT, "entry.S");
 _Static_assert(offsetof(struct vcpu, user) == VCPU_USER, "entry.S");
+_Static_assert(offsetof(struct vcpu, takes) == VCPU_USER + 3, "entry.S");
+_Static_assert(offsetof(struct vcpu, arch.vgic.dirty) == VCPU_DIRTY, "entry.S");
+_Static_assert(offsetof(struct vcpu, arch.vgic.private.line) == VCPU_LINE, "entry.S");
+_Static_assert(TIMER_BIT == KEEL_TIMER_VIRTUAL, "entry.S");
 
 uint32_t interrupt_timer;
 uint32_t interrupt_maintenance;

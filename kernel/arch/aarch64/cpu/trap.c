@@ -301,14 +301,7 @@ void interrupts_take(struct cpu *cpu)
     }
 }
 
-void trap_irq(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    interrupts_take(cpu_this());
-}
-
-/* An interrupt of the kernel, which let it in: cpu_window. */
-void trap_window(void)
+void trap_irq(void)
 {
     interrupts_take(cpu_this());
 }

@@ -9,9 +9,8 @@ struct cpu;
 struct vcpu;
 
 void trap_sync(struct vcpu *vcpu, uint64_t esr);
-void trap_irq(struct vcpu *vcpu);
+void trap_irq(void); /* also of the kernel, where it lets interrupts in: cpu_window */
 void trap_serror(struct vcpu *vcpu);
-void trap_window(void);
 void trap_late(void);
 noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
 
