@@ -192,32 +192,27 @@ static void timer_fold(struct vcpu *vcpu)
     vgic_let_go(vcpu, KEEL_TIMER_VIRTUAL);
 }
 
+/* Two at a time: in arch_el1 they are neighbours, and take one access. */
 #define EL1_REGISTERS(DO)                                                                          \
-    DO(ttbr0, ttbr0_el1)                                                                           \
-    DO(ttbr1, ttbr1_el1)                                                                           \
-    DO(mair, mair_el1)                                                                             \
-    DO(amair, amair_el1)                                                                           \
-    DO(vbar, vbar_el1)                                                                             \
-    DO(esr, esr_el1)                                                                               \
-    DO(far, far_el1)                                                                               \
-    DO(afsr0, afsr0_el1)                                                                           \
-    DO(afsr1, afsr1_el1)                                                                           \
-    DO(elr, elr_el1)                                                                               \
-    DO(spsr, spsr_el1)                                                                             \
-    DO(sp, sp_el1)                                                                                 \
-    DO(contextidr, contextidr_el1)                                                                 \
-    DO(tpidr, tpidr_el1)                                                                           \
-    DO(par, par_el1)                                                                               \
-    DO(csselr, csselr_el1)
+    DO(ttbr0, ttbr0_el1, ttbr1, ttbr1_el1)                                                         \
+    DO(mair, mair_el1, amair, amair_el1)                                                           \
+    DO(vbar, vbar_el1, esr, esr_el1)                                                               \
+    DO(far, far_el1, afsr0, afsr0_el1)                                                             \
+    DO(afsr1, afsr1_el1, elr, elr_el1)                                                             \
+    DO(spsr, spsr_el1, sp, sp_el1)                                                                 \
+    DO(contextidr, contextidr_el1, tpidr, tpidr_el1)                                               \
+    DO(par, par_el1, csselr, csselr_el1)
 
 void arch_unload(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->arch.loaded;
     struct arch_el1 *el1 = &vcpu->arch.el1;
+    uint64_t a, b;
 
     if (!cpu->arch.neutral)
         controls_save(cpu);
-#define SAVE(field, name) el1->field = sysreg_read(name);
+#define SAVE(one, register1, two, register2)                                                       \
+    a = sysreg_read(register1), b = sysreg_read(register2), el1->one = a, el1->two = b;
     EL1_REGISTERS(SAVE)
 #undef SAVE
     el1->cntv_ctl = sysreg_read(cntv_ctl_el0);
@@ -236,11 +231,15 @@ void arch_unload(struct cpu *cpu)
 static void load(struct cpu *cpu, struct vcpu *vcpu)
 {
     const struct arch_el1 *el1 = &vcpu->arch.el1;
+    uint64_t a, b;
 
     __atomic_store_n(&vcpu->loaded_on, (uint8_t)cpu->index, __ATOMIC_SEQ_CST);
     cpu->arch.loaded = vcpu;
     space_enter(&vcpu->domain->space, cpu->index, vcpu->index);
-#define LOAD(field, name) sysreg_write(name, el1->field);
+#define LOAD(one, register1, two, register2)                                                       \
+    a = el1->one, b = el1->two;                                                                    \
+    sysreg_write(register1, a);                                                                    \
+    sysreg_write(register2, b);
     EL1_REGISTERS(LOAD)
 #undef LOAD
     /* What the hidden DISR_EL1 is for a machine, and nothing traps. */
