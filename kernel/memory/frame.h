@@ -71,7 +71,9 @@ static inline struct frame *frames_of(struct paddr pa, uint64_t pages)
  * RESERVED frames. */
 static inline struct frame *frame_of(struct paddr pa)
 {
-    return frames_of(PADDR(pa.v & ~(KEEL_PAGE_SIZE - 1)), 1);
+    uint64_t index = (pa.v >> KEEL_PAGE_SHIFT) - frame_table.first;
+
+    return index < frame_table.total ? &frame_table.frame[index] : NULL;
 }
 
 struct paddr frame_address(const struct frame *frame);

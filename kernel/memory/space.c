@@ -534,8 +534,9 @@ void *space_reach(const struct space *space, struct paddr pa)
 {
     const struct frame *frame = frame_of(pa);
 
-    return frame && frame->state == FRAME_OWNED && frame->owner == space->owner ? phys_to_virt(pa)
-                                                                                 : NULL;
+    return frame && (uint16_t)frame->word == FRAME_WORD(FRAME_OWNED, space->owner)
+               ? phys_to_virt(pa)
+               : NULL;
 }
 
 bool space_has(struct space *space, struct ipa ipa, bool write)

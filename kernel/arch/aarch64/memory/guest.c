@@ -11,18 +11,18 @@
 #define ATTR_CACHED(a) (((a) >> 6) == 3 && ((a)&0xc) == 0xc) /* write-back, inner and outer */
 
 /* PAR_EL1 is the machine's, which may be between its own AT and reading it. */
-bool guest_translate(uint64_t va, bool write, struct paddr *pa)
+bool guest_translate(uint64_t page, bool write, struct paddr *pa)
 {
     uint64_t kept = sysreg_read(par_el1);
     uint64_t par;
 
     if (write)
-        __asm__ volatile("at s12e1w, %0" ::"r"(va) : "memory");
+        __asm__ volatile("at s12e1w, %0" ::"r"(page) : "memory");
     else
-        __asm__ volatile("at s12e1r, %0" ::"r"(va) : "memory");
+        __asm__ volatile("at s12e1r, %0" ::"r"(page) : "memory");
     isb();
     par = sysreg_read(par_el1);
     sysreg_write(par_el1, kept);
-    *pa = PADDR((par & PAR_PA) | va % KEEL_PAGE_SIZE);
+    *pa = PADDR(par & PAR_PA);
     return !(par & PAR_F) && ATTR_CACHED(PAR_ATTR(par));
 }
