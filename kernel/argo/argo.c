@@ -96,9 +96,13 @@ _Static_assert(KEEL_DOMAINS_MAX <= 64, "a set of domains is a word");
 
 /* ---- The caller's memory ---- */
 
-/* Looks a page of the caller's up: a service's addresses are IPAs, a machine's are virtual. */
-static not_inline bool caller_walk(struct domain *domain, uint64_t last, enum space_access access,
-                                   struct space_recent *recent) REQUIRES(OWN_LOCK)
+#define RECENT(last) \
+    (&domain->space.recent[(last) / KEEL_PAGE_SIZE % ARRAY_LENGTH(domain->space.recent)])
+
+/* Looks a page of the caller's up: a service's addresses are IPAs, a machine's are virtual. NULL: none.
+ */
+static not_inline uint8_t *caller_walk(struct domain *domain, uint64_t last,
+                                       enum space_access access) REQUIRES(OWN_LOCK)
 {
     uint64_t page = last - (KEEL_PAGE_SIZE - 1), rest;
     void *to = NULL;
@@ -108,9 +112,9 @@ static not_inline bool caller_walk(struct domain *domain, uint64_t last, enum sp
             ? space_translate(&domain->space, IPA(page), access, &to, &rest) < 0
             : !guest_translate(page, access == SPACE_WRITE, &pa) ||
                   !(to = space_reach(&domain->space, pa)))
-        return false;
-    *recent = (struct space_recent){last, to};
-    return true;
+        return NULL;
+    *RECENT(last) = (struct space_recent){last, to};
+    return to;
 }
 
 /* Where an address of the caller leads, up to the end of its page. Valid until the space's lock is
@@ -120,13 +124,13 @@ static inline bool caller_reach(struct domain *domain, uint64_t address, enum sp
                                 uint8_t **to, uint64_t *bytes) REQUIRES(OWN_LOCK)
 {
     uint64_t last = address | (KEEL_PAGE_SIZE - 1);
-    struct space_recent *recent =
-        &domain->space.recent[last / KEEL_PAGE_SIZE % ARRAY_LENGTH(domain->space.recent)];
+    const struct space_recent *recent = RECENT(last);
+    uint8_t *page = recent->page;
 
     if (unlikely(recent->last != last || access != SPACE_READ) &&
-        !caller_walk(domain, last, access, recent))
+        !(page = caller_walk(domain, last, access)))
         return false;
-    *to = recent->page + address % KEEL_PAGE_SIZE;
+    *to = page + address % KEEL_PAGE_SIZE;
     *bytes = last - address + 1;
     return true;
 }
@@ -944,11 +948,9 @@ int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint64_t arg2, 
 {
     struct domain *domain = vcpu->domain;
     struct argo_step *step = &vcpu->argo;
-    int64_t result = argo_check(op, arg3, arg4);
     struct domain *told = NULL;
+    int64_t result;
 
-    if (result < 0)
-        return result;
     if (unlikely(step->op) && (step->op != op || step->arg1 != arg1))
         *step = (struct argo_step){0};
     if (!lock_try_hard(&domain->space.lock))

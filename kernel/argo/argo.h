@@ -97,8 +97,8 @@ must_check static inline int64_t argo_check(uint64_t op, uint64_t arg3, uint64_t
     return op - 1 < KEEL_ARGO_NOTIFY ? 0 : -KEEL_EOPNOTSUPP;
 }
 
-/* An operation for the vCPU that runs on this CPU; addresses are those of its own memory (user:
- * IPA). Returns the value for x0; or ARGO_AGAIN: take interrupts, then execute the call again with
+/* An operation that has passed argo_check, for the vCPU that runs on this CPU; addresses are those of
+ * its own memory (user: IPA). Returns the value for x0; or ARGO_AGAIN: take interrupts, then execute the call again with
  * the same arguments (rewind the PC). Progress is kept here; an operation that is given up costs
  * nobody anything. No argo, space or vCPU lock may be held. */
 must_check int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint64_t arg2,

@@ -42,7 +42,7 @@ int64_t call_null(struct vcpu *caller)
 
 /* The caller waits for its event word, which it gets when it is claimed, or, if that is not empty,
  * at once. */
-static inline int64_t wait(struct vcpu *caller, uint64_t deadline)
+inline int64_t call_wait(struct vcpu *caller, uint64_t deadline)
 {
     struct cpu *cpu = cpu_this();
 
@@ -60,11 +60,6 @@ static inline int64_t wait(struct vcpu *caller, uint64_t deadline)
         return CALL_LEFT;
     cpu->current = caller;
     return (int64_t)caller->registers.x[0];
-}
-
-int64_t call_wait(struct vcpu *caller, uint64_t deadline)
-{
-    return wait(caller, deadline);
 }
 
 /* Finds who is to be answered, and does what goes before the answer. */
@@ -96,11 +91,11 @@ int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct k
     if (unlikely(vcpu != cpu->owner)) {
         if (exit_answer(vcpu, action, value, VCPU_READY))
             dispatch_wake(vcpu);
-        return wait(caller, deadline);
+        return call_wait(caller, deadline);
     }
     /* Back to the machine on whose time this was: it comes first, whatever the event word says. It is
      * BLOCKED until this CPU has it, or else waits for one. */
-    status = wait(caller, deadline);
+    status = call_wait(caller, deadline);
     if (likely(status == CALL_LEFT && dispatch_may_run(cpu, vcpu))) {
         if (likely(exit_answer(vcpu, action, value, VCPU_RUNNING) && vcpu_claimed(cpu, vcpu, 0)))
             cpu->current = vcpu;
@@ -544,7 +539,10 @@ int64_t call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2
 {
     _Static_assert(ARGO_AGAIN == CALL_AGAIN, "one value for: execute the call again");
     bool may = op == KEEL_ARGO_REGISTER_RING && !caller->domain->argo.kernel;
-    int64_t status = argo_call(caller, op, arg1, arg2, arg3, arg4);
+    int64_t status = argo_check(op, arg3, arg4);
+
+    if (likely(status == 0))
+        status = argo_call(caller, op, arg1, arg2, arg3, arg4);
 
     /* A new kernel ring: what waits for this service is delivered again. */
     if (unlikely(may) && caller->domain->argo.kernel)

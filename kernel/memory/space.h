@@ -34,7 +34,6 @@ struct space_recent {
     uint64_t last; /* address of its last byte */
     uint8_t *page;
 };
-#define space_forget(space) __builtin_memset((space)->recent, 0, sizeof((space)->recent))
 
 struct space {
     struct lock lock;
@@ -54,6 +53,12 @@ struct space {
     struct space_recent recent[4] GUARDED_BY(lock);
     uint8_t last_vcpu[KEEL_CPUS_MAX]; /* whose stage 1 may be in that CPU's TLB; index + 1 */
 };
+
+static inline void space_forget(struct space *space) REQUIRES(space->lock)
+{
+    for (uint32_t i = 0; i < ARRAY_LENGTH(space->recent); i++)
+        space->recent[i].last = 0;
+}
 
 enum space_access { SPACE_READ, SPACE_WRITE };
 

@@ -279,7 +279,9 @@ int64_t world_step(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, u
 
     if (!world.threads)
         world.translated = world.pinned = 0;
-    result = argo_call(world_vcpu(domain), op, arg1, arg2, arg3, arg4);
+    result = argo_check(op, arg3, arg4);
+    if (result == 0)
+        result = argo_call(world_vcpu(domain), op, arg1, arg2, arg3, arg4);
     if (!world.threads) {
         /* Bounded work (A10.5): whatever the caller asked for. */
         EXPECT(world.translated <= 40 && world.pinned <= 80);
