@@ -95,17 +95,19 @@ void gic_lr_put(uint32_t n, struct vgic_lr lr)
     struct vgic_lr old = hardware[here].lr[n];
 
     expect(n < lrs, "list register %u", n);
-    expect(!old.pending && !old.active && !old.eoi, "overwritten");
-    expect(lr.pending || lr.active, "loaded for nothing");
+    expect(!(old.flags & (LR_STATE | LR_EOI)), "overwritten");
+    expect(lr.flags & LR_STATE, "loaded for nothing");
     /* IHI 0069H, 12.4.8: not allowed */
-    expect(!(lr.hw && (lr.eoi || (lr.pending && lr.active))), "hw with eoi or both states");
-    expect(!(lr.hw && lr.intid == TIMER && !hardware[here].timer_physical), "hw without hardware");
+    expect(!((lr.flags & LR_HW) && ((lr.flags & LR_EOI) || ((lr.flags & LR_STATE) == LR_STATE))),
+           "hw with eoi or both states");
+    expect(!((lr.flags & LR_HW) && lr.intid == TIMER && !hardware[here].timer_physical),
+           "hw without hardware");
     for (uint32_t i = 0; i < VCPUS; i++)
         for (uint32_t slot = 0; slot < lrs; slot++) {
             struct vgic_lr *other = &hardware[i].lr[slot];
 
             expect(!((i == here || lr.intid >= VGIC_PRIVATE) && other->intid == lr.intid &&
-                     (other->pending || other->active)),
+                     (other->flags & LR_STATE)),
                    "%u is in two list registers", lr.intid);
         }
     hardware[here].lr[n] = lr;
@@ -115,8 +117,8 @@ void gic_lr_pend(uint32_t n)
 {
     struct vgic_lr *lr = &hardware[here].lr[n];
 
-    expect(n < lrs && !lr->hw, "list register %u", n);
-    lr->pending = true;
+    expect(n < lrs && !(lr->flags & LR_HW), "list register %u", n);
+    lr->flags |= LR_PENDING;
 }
 
 void gic_watch(uint32_t watch)
@@ -145,9 +147,9 @@ static bool maintenance(uint32_t i)
     for (uint32_t n = 0; n < lrs; n++) {
         struct vgic_lr lr = cpu->lr[n];
 
-        if (lr.eoi && !lr.pending && !lr.active)
+        if ((lr.flags & (LR_STATE | LR_EOI)) == LR_EOI)
             return true;
-        if (lr.pending && !lr.active)
+        if ((lr.flags & LR_STATE) == LR_PENDING)
             none_pending = false;
     }
     return (none_pending && cpu->watch & GIC_WATCH_NONE_PENDING) ||
@@ -162,7 +164,7 @@ static struct vgic_lr *highest(uint32_t i)
     for (uint32_t n = 0; n < lrs; n++) {
         struct vgic_lr *lr = &hardware[i].lr[n];
 
-        if (lr->pending && !lr->active &&
+        if ((lr->flags & LR_STATE) == LR_PENDING &&
             (!best || lr->priority < best->priority ||
              (lr->priority == best->priority && lr->intid < best->intid)))
             best = lr;
@@ -180,9 +182,9 @@ static void deactivate_in_lr(uint32_t i, uint32_t intid)
     for (uint32_t n = 0; n < lrs; n++) {
         struct vgic_lr *lr = &hardware[i].lr[n];
 
-        if (lr->intid == intid && lr->active) {
-            lr->active = false;
-            if (lr->hw)
+        if (lr->intid == intid && (lr->flags & LR_ACTIVE)) {
+            lr->flags &= (uint8_t)~LR_ACTIVE;
+            if (lr->flags & LR_HW)
                 physical_end(i, intid);
             return;
         }
@@ -214,8 +216,8 @@ static void leave(uint32_t i, uint8_t state)
     here = i;
     vgic_fold(&vcpu[i]);
     for (uint32_t n = 0; n < lrs; n++)
-        expect(!hardware[i].lr[n].pending && !hardware[i].lr[n].active && !hardware[i].lr[n].eoi,
-               "left behind in list register %u", n);
+        expect(!(hardware[i].lr[n].flags & (LR_STATE | LR_EOI)), "left behind in list register %u",
+               n);
     expect(!maintenance(i) && !hardware[i].watch, "maintenance while it does not run");
     vcpu[i].state = state;
 }
@@ -345,8 +347,8 @@ static uint32_t acknowledge(uint32_t i)
 
     if (!lr)
         return NONE;
-    lr->pending = false;
-    lr->active = true;
+    lr->flags &= (uint8_t)~LR_PENDING;
+    lr->flags |= LR_ACTIVE;
     cpu->acked[cpu->depth++] = lr->intid;
     cpu->running[cpu->depth] = lr->priority;
     return lr->intid;

@@ -217,37 +217,27 @@ static inline void lr_write(uint32_t n, uint64_t value)
     OF_LR(n, WRITE)
 }
 
-/* 12.4.8: bits 63:60 are active, pending, HW and group, which struct vgic_lr has in the same order.
- */
-union lr {
-    struct vgic_lr lr;
-    struct {
-        uint16_t intid;
-        uint8_t priority, flags;
-    } part;
-};
+/* 12.4.8: bits 63:60 are active, pending, HW and group, as the first flags of struct vgic_lr. */
 #define FLAGS_SHIFT 60
-#define FLAGS_MASK  15u
 
 struct vgic_lr gic_lr_take(uint32_t n)
 {
     uint64_t value = lr_read(n);
-    union lr lr = {.part = {.intid = (uint16_t)value,
-                            .priority = (uint8_t)(value >> 48),
-                            .flags = (uint8_t)(value >> FLAGS_SHIFT)}};
 
     lr_write(n, 0);
-    return lr.lr;
+    return (struct vgic_lr){.intid = (uint16_t)value,
+                            .priority = (uint8_t)(value >> 48),
+                            .flags = (uint8_t)(value >> FLAGS_SHIFT)};
 }
 
 /* With HW, bits 44:32 are the physical INTID; without, bit 41 asks for maintenance. */
 void gic_lr_put(uint32_t n, struct vgic_lr lr)
 {
-    union lr from = {.lr = lr};
-    uint64_t value = lr.intid | ICH_LR_PRIORITY(lr.priority) |
-                     (uint64_t)(from.part.flags & FLAGS_MASK) << FLAGS_SHIFT;
+    uint64_t value = lr.intid | ICH_LR_PRIORITY(lr.priority) | (uint64_t)lr.flags << FLAGS_SHIFT;
 
-    lr_write(n, value | (lr.hw ? ICH_LR_PINTID(lr.intid) : lr.eoi ? ICH_LR_EOI : 0));
+    lr_write(n, value | (lr.flags & LR_HW    ? ICH_LR_PINTID(lr.intid)
+                         : lr.flags & LR_EOI ? ICH_LR_EOI
+                                             : 0));
 }
 
 void gic_lr_pend(uint32_t n)

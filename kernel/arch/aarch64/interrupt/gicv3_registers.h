@@ -88,9 +88,6 @@
 #define ICH_LR_PRIORITY(priority) ((uint64_t)(priority) << 48)
 #define ICH_LR_PINTID(intid)      ((uint64_t)(intid) << 32)
 #define ICH_LR_EOI                (1ull << 41)
-#define ICH_LR_GROUP              (1ull << 60)
-#define ICH_LR_HW                 (1ull << 61)
 #define ICH_LR_PENDING            (1ull << 62)
-#define ICH_LR_ACTIVE             (1ull << 63)
 
 #endif

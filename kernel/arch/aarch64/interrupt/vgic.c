@@ -484,7 +484,9 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     uint32_t n = lr.intid / 32;
     uint32_t bit = 1u << lr.intid % 32;
     struct vgic_bank *bank = own_bank(vcpu, n);
-    bool ended = lr.hw && !lr.pending && !lr.active; /* hardware has deactivated the physical one */
+    uint32_t flags = lr.flags;
+    bool ended =
+        flags < LR_PENDING && flags & LR_HW; /* hardware has deactivated the physical one */
     uint32_t left, moved;
     uint32_t kicks = 0;
 
@@ -495,10 +497,12 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     }
     /* What somebody asked of it meanwhile goes before what the list register says. */
     if (unlikely((bank->changed | bank->watched) & bit)) {
-        if (bank->unlatch & bit)
-            lr.pending = ended = false; /* what it cleared may have come after that */
+        if (bank->unlatch & bit) { /* what it cleared may have come after that */
+            flags &= ~(uint32_t)LR_PENDING;
+            ended = false;
+        }
         if (bank->keep_active & bit)
-            lr.active = bank->active & bit;
+            flags = (flags & ~(uint32_t)LR_ACTIVE) | (bank->active & bit ? LR_ACTIVE : 0);
         bank->fresh |= bank->watched & bit;
         bank->unlatch &= ~bit;
         bank->keep_active &= ~bit;
@@ -506,10 +510,10 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
         bank->watched &= ~bit;
     }
     /* The latch is used up only if the guest has acknowledged; what came since is in `latch`. */
-    if (lr.pending)
+    if (flags & LR_PENDING)
         WRITE(bank->latch, bank->latch | (bank->lent & bit));
-    WRITE(bank->active, (bank->active & ~bit) | (lr.active ? bit : 0));
-    if (!lr.active)
+    WRITE(bank->active, (bank->active & ~bit) | (flags & LR_ACTIVE ? bit : 0));
+    if (!(flags & LR_ACTIVE))
         WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] & ~bit);
     WRITE(bank->loaded, bank->loaded & ~bit);
     bank->lent &= ~bit;
@@ -585,11 +589,9 @@ static bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t control,
         struct vgic_lr lr = {
             .intid = (uint16_t)(n * 32 + first(left)),
             .priority = (uint8_t)priority(bank, first(left)),
-            .group1 = bank->group1 & bit,
-            .hw = hw,
-            .pending = pends & bit,
-            .active = active & bit,
-            .eoi = !hw && (waits || !(bank->edge & bit)),
+            .flags = (uint8_t)((bank->group1 & bit ? LR_GROUP1 : 0) | (hw ? LR_HW : 0) |
+                               (pends & bit ? LR_PENDING : 0) | (active & bit ? LR_ACTIVE : 0) |
+                               (!hw && (waits || !(bank->edge & bit)) ? LR_EOI : 0)),
         };
 
         lend |= pends & bit;

@@ -64,13 +64,12 @@ struct vgic_bank {
 /* A list register, as every implementation has it. */
 struct vgic_lr {
     uint16_t intid;
-    uint8_t priority;
-    bool group1 : 1;
-    bool hw : 1; /* its end deactivates the physical interrupt of the same number */
-    bool pending : 1;
-    bool active : 1;
-    bool eoi : 1; /* maintenance interrupt at its end; not with hw */
+    uint8_t priority, flags;
 };
+
+/* HW: its end deactivates the physical interrupt of the same number. EOI: maintenance interrupt at its
+ * end; not with HW. */
+enum { LR_GROUP1 = 1, LR_HW = 2, LR_PENDING = 4, LR_ACTIVE = 8, LR_STATE = 12, LR_EOI = 16 };
 
 /* Part of struct vcpu (arch). */
 struct vgic_vcpu {

@@ -106,21 +106,22 @@ void gic_lr_put(uint32_t n, struct vgic_lr lr)
 
     struct vgic_lr *old = &interface[here()].lr[n];
 
-    CHECK(!old->pending && !old->active && !old->eoi);
-    CHECK(lr.pending || lr.active);
-    CHECK(!(lr.hw && (lr.eoi || (lr.pending && lr.active)))); /* 12.4.8 */
+    CHECK(!(old->flags & (LR_STATE | LR_EOI)));
+    CHECK(lr.flags & LR_STATE);
+    CHECK(!((lr.flags & LR_HW) &&
+            ((lr.flags & LR_EOI) || ((lr.flags & LR_STATE) == LR_STATE)))); /* 12.4.8 */
     for (uint32_t i = 0; i < HOST_LRS; i++) {
         const struct vgic_lr *other = &interface[here()].lr[i];
 
-        CHECK(other->intid != lr.intid || !(other->pending || other->active));
+        CHECK(other->intid != lr.intid || !(other->flags & LR_STATE));
     }
     *old = lr;
 }
 
 void gic_lr_pend(uint32_t n)
 {
-    CHECK(n < HOST_LRS && !interface[here()].lr[n].hw);
-    interface[here()].lr[n].pending = true;
+    CHECK(n < HOST_LRS && !(interface[here()].lr[n].flags & LR_HW));
+    interface[here()].lr[n].flags |= LR_PENDING;
 }
 
 void gic_watch(uint32_t watch)
@@ -146,7 +147,7 @@ bool host_gic_is_empty(uint32_t cpu)
     for (uint32_t n = 0; n < HOST_LRS; n++) {
         const struct vgic_lr *lr = &interface[cpu].lr[n];
 
-        if (lr->pending || lr->active || lr->eoi)
+        if (lr->flags & (LR_STATE | LR_EOI))
             return false;
     }
     return interface[cpu].watch == 0;
@@ -160,9 +161,9 @@ bool host_maintenance(void)
     for (uint32_t n = 0; n < HOST_LRS; n++) {
         const struct vgic_lr *lr = &interface[cpu].lr[n];
 
-        if (lr->eoi && !lr->pending && !lr->active)
+        if ((lr->flags & (LR_STATE | LR_EOI)) == LR_EOI)
             return true;
-        none_pending = none_pending && !(lr->pending && !lr->active);
+        none_pending = none_pending && !((lr->flags & LR_STATE) == LR_PENDING);
     }
     return (none_pending && (interface[cpu].watch & GIC_WATCH_NONE_PENDING)) ||
            (interface[cpu].eois && (interface[cpu].watch & GIC_WATCH_EOI));
@@ -178,14 +179,13 @@ uint32_t host_acknowledge(void)
     for (uint32_t n = 0; n < HOST_LRS; n++) {
         struct vgic_lr *lr = &interface[here()].lr[n];
 
-        if (lr->pending && !lr->active && (!best || lr->priority < best->priority))
+        if ((lr->flags & LR_STATE) == LR_PENDING && (!best || lr->priority < best->priority))
             best = lr;
     }
     if (!best || best->priority >= guest->mask || best->priority >= guest->running[guest->acked] ||
         guest->acked == HOST_ACKED_MAX)
         return HOST_NO_INTID;
-    best->pending = false;
-    best->active = true;
+    best->flags = (uint8_t)((best->flags & ~LR_STATE) | LR_ACTIVE);
     guest->ack[guest->acked++] = best->intid;
     guest->running[guest->acked] = best->priority;
     return best->intid;
@@ -202,9 +202,9 @@ uint32_t host_end(void)
     for (uint32_t n = 0; n < HOST_LRS; n++) {
         struct vgic_lr *lr = &interface[here()].lr[n];
 
-        if (lr->intid == intid && lr->active) {
-            lr->active = false;
-            if (lr->hw)
+        if (lr->intid == intid && (lr->flags & LR_ACTIVE)) {
+            lr->flags &= (uint8_t)~LR_ACTIVE;
+            if (lr->flags & LR_HW)
                 gic_deactivate(intid);
             return intid;
         }
