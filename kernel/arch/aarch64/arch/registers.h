@@ -131,7 +131,6 @@
 #define ESR_EC(esr) ((uint32_t)((esr) >> 26) & 0x3f)
 #define ESR_IL (1ul << 25)
 #define ISS_WNR (1u << 6) /* of a data abort: a write */
-#define EC_UNKNOWN 0x00
 #define EC_WFX 0x01
 #define EC_FP 0x07
 #define EC_SVC64 0x15

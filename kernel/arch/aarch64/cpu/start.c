@@ -25,7 +25,6 @@ _Static_assert(offsetof(struct vcpu, user) == VCPU_USER, "entry.S");
 _Static_assert(offsetof(struct vcpu, takes) == VCPU_USER + 3, "entry.S");
 _Static_assert(offsetof(struct vcpu, arch.vgic.dirty) == VCPU_DIRTY, "entry.S");
 _Static_assert(offsetof(struct vcpu, arch.vgic.private.line) == VCPU_LINE, "entry.S");
-_Static_assert(TIMER_BIT == KEEL_TIMER_VIRTUAL, "entry.S");
 
 uint32_t interrupt_timer;
 uint32_t interrupt_maintenance;

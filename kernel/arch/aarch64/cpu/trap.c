@@ -265,17 +265,6 @@ void trap_sync(struct vcpu *vcpu, uint64_t esr)
 
 #define TAKES_MAX 8 /* in one go: the rest comes after the next return */
 
-static void take_virtual_timer(struct cpu *cpu)
-{
-    struct vcpu *vcpu = cpu->arch.loaded;
-
-    if (!vcpu) {
-        gic_deactivate(KEEL_TIMER_VIRTUAL);
-        return;
-    }
-    vgic_hold(vcpu, KEEL_TIMER_VIRTUAL);
-}
-
 void interrupts_take(struct cpu *cpu)
 {
     for (uint32_t i = 0; i < TAKES_MAX; i++) {
@@ -283,20 +272,19 @@ void interrupts_take(struct cpu *cpu)
 
         if (intid >= GIC_SPURIOUS)
             return;
-        if (intid == GIC_SGI_KICK) {
-            __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
-            gic_deactivate(intid);
-        } else if (intid == KEEL_TIMER_VIRTUAL) {
-            take_virtual_timer(cpu);
-        } else if (intid == interrupt_timer) {
-            cpu_alarm(cpu);
-            gic_deactivate(intid);
-        } else if (intid == interrupt_maintenance) {
-            if (cpu->arch.context && !cpu->arch.context->user)
+        if (intid >= VGIC_PRIVATE) {
+            irq_deliver(intid);
+        } else if (intid == KEEL_TIMER_VIRTUAL && cpu->arch.loaded) {
+            vgic_hold(cpu->arch.loaded, intid);
+        } else {
+            if (intid == GIC_SGI_KICK)
+                __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
+            else if (intid == interrupt_timer)
+                cpu_alarm(cpu);
+            else if (intid == interrupt_maintenance && cpu->arch.context &&
+                     !cpu->arch.context->user)
                 vgic_fold(cpu->arch.context);
             gic_deactivate(intid);
-        } else {
-            irq_deliver(intid);
         }
     }
 }

@@ -3,6 +3,7 @@
 #ifndef KERNEL_CPU_TRAP_H
 #define KERNEL_CPU_TRAP_H
 
+#include "arch/offsets.h"
 #include "base.h"
 
 struct cpu;
@@ -22,6 +23,6 @@ void interrupts_take(struct cpu *cpu);
 extern uint32_t interrupt_timer;
 extern uint32_t interrupt_maintenance;
 /* The virtual timer's, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
-#define KEEL_TIMER_VIRTUAL 27u
+#define KEEL_TIMER_VIRTUAL TIMER_BIT
 
 #endif
