@@ -159,11 +159,11 @@ static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
 }
 
 /* Equals take their turns in the order of their virtual times: the CPU time that each has had among them. No
- * more than a slice from that of the last one chosen counts: sleep saves up no more turns than that, and (see
- * turn_begin) nobody waits longer for one. */
+ * more than a slice from that of the last one chosen counts: sleep saves up no more turns than that, and who had
+ * the CPU alone waits no longer for one. */
 static inline uint64_t vtime_of(uint64_t own, uint64_t latest, uint64_t slice)
 {
-    return own > latest - slice ? own : latest - slice;
+    return min(own > latest - slice ? own : latest - slice, latest + slice);
 }
 
 /* `lasting`: the owner of a turn that may go on, or NULL. */
@@ -352,9 +352,9 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
 
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     if (choice->vtime)
-        *cpu->turn_vtime = min(choice->vtime, *equals + slice);
+        *cpu->turn_vtime = choice->vtime;
     if (*equals < choice->vtime)
-        *equals = *cpu->turn_vtime;
+        *equals = choice->vtime;
 
     cpu->owner = choice->owner;
     cpu->turn_start = cpu->since;

@@ -307,6 +307,50 @@ START_TEST(sleep_saves_up_a_slice)
 }
 END_TEST
 
+/* Who had the CPU alone has not had it at the others' cost. */
+START_TEST(time_alone_does_not_count)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, d == 1 ? VCPU_READY : VCPU_WAITING);
+    if (_i)
+        ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    run_until(500 * MS);
+    for (uint16_t d = 2; d <= 3; d++)
+        vcpu_kick(domains[d].vcpu[0]);
+    run_until(800 * MS);
+    share_is(1, 600 * MS, 10 * MS);
+    for (uint16_t d = 2; d <= 3; d++)
+        share_is(d, 100 * MS, 10 * MS);
+}
+END_TEST
+
+/* Nor on another CPU. */
+START_TEST(time_elsewhere_does_not_count)
+{
+    machine_start(2);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, d == 1 ? VCPU_READY : VCPU_WAITING);
+    domains[1].cpus = 2;
+    run_until(500 * MS);
+    domains[1].cpus = 1; /* it has had 500 ms where nobody else was */
+    for (uint16_t d = 2; d <= 3; d++) {
+        domains[d].cpus = 1;
+        vcpu_kick(domains[d].vcpu[0]);
+    }
+    machine.kicked[1] = cpu_at(1)->resched = true;
+    vcpu_leave(cpu_at(1), domains[1].vcpu[0], VCPU_WAITING);
+    settle();
+    vcpu_kick(domains[1].vcpu[0]);
+    run_until(800 * MS);
+    share_is(1, 600 * MS, 10 * MS);
+    for (uint16_t d = 2; d <= 3; d++)
+        share_is(d, 100 * MS, 10 * MS);
+}
+END_TEST
+
 START_TEST(better_rank_runs_first)
 {
     struct keel_plan_slot slots[] = {slot(2, NONE, 2, 0), slot(1, NONE, 3, 0)};
@@ -779,6 +823,8 @@ int main(void)
     tcase_add_test(tcase, equal_slots_share);
     tcase_add_loop_test(tcase, who_hands_over_keeps_nobody_out, 0, 2);
     tcase_add_loop_test(tcase, sleep_saves_up_a_slice, 0, 2);
+    tcase_add_loop_test(tcase, time_alone_does_not_count, 0, 2);
+    tcase_add_test(tcase, time_elsewhere_does_not_count);
     tcase_add_test(tcase, better_rank_runs_first);
     tcase_add_test(tcase, min_run_delays_preemption);
     tcase_add_test(tcase, buckets_give_shares);

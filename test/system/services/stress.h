@@ -17,10 +17,10 @@
 /* Ids, in the order of the nodes in argo_stress.py, for a guest, which is not told. */
 enum { ID_SHARED = 2, ID_OWN = 3, ID_FICKLE = 4 };
 
-#define NUMBER_BITS 19u
+#define NUMBER_BITS 21u
 #define NUMBER_MASK ((1u << NUMBER_BITS) - 1)
-#define LIVES       8190u /* and numbers above: */
-#define LIFE_TELLS  8191u /* no message that counts, but one of these: */
+#define LIVES       2046u /* and numbers above: */
+#define LIFE_TELLS  2047u /* no message that counts, but one of these: */
 enum { TELL_TABLE, TELL_FAREWELL };
 #define STRESS_TYPE(life, number) ((uint32_t)(life) << NUMBER_BITS | (number))
 

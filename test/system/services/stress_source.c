@@ -107,8 +107,11 @@ static bool try(uint32_t i, uint32_t type, uint32_t bytes)
 static void send_one(uint32_t i)
 {
     uint32_t bytes = stress_size(&dice, most[i]);
-    uint32_t type =
-        STRESS_TYPE(keel_start()->incarnation, vault.accepted[i][keel_start()->incarnation]);
+    uint32_t number = vault.accepted[i][keel_start()->incarnation];
+    uint32_t type = STRESS_TYPE(keel_start()->incarnation, number);
+
+    if (number > NUMBER_MASK)
+        printf("FAILED: more messages than can be told apart\n");
 
     stress_fill(buffer, stress_seed(keel_start()->domain, type, bytes),
                 bytes < BUFFER ? bytes : BUFFER);
