@@ -52,13 +52,29 @@ bool policy_argument(const struct policy *policy, const char *argument,
     return equals[1] != '-' && *end == '\0' && policy->set(parameter, domain, value);
 }
 
-void policy_plan_make(const struct policy *policy, uint16_t cpu, uint32_t epoch,
-                      struct policy_plan *to, bool *more)
+void policy_commits_add(struct policy_commits *commits, uint64_t cpus)
+{
+    commits->cpus |= cpus;
+    for (; cpus; cpus &= cpus - 1)
+        commits->part[__builtin_ctzll(cpus)] = 0;
+}
+
+void policy_commit_make(const struct policy *policy, struct policy_commits *commits, uint16_t cpu,
+                        uint32_t epoch, struct policy_plan *to, bool *more)
 {
     memset(to, 0, sizeof *to);
-    *more = policy->plan(cpu, to);
+    *more = policy->plan(cpu, commits->part[cpu], to);
     to->plan.cpu = cpu;
     to->plan.epoch = epoch;
     if (!to->plan.lease)
         to->plan.lease = POLICY_LEASE_NS;
+}
+
+void policy_commit_done(struct policy_commits *commits, uint16_t cpu, int64_t status, bool more)
+{
+    if (status == -KEEL_EAGAIN)
+        return;
+    commits->part[cpu] = more ? commits->part[cpu] + 1 : 0;
+    if (!more)
+        commits->cpus &= ~(1ull << cpu);
 }

@@ -49,8 +49,9 @@ struct policy {
     uint64_t (*look)(const struct policy_snapshot *snapshot);
 
     /* The plan of one CPU, as of the last look. *to is zero at first. Called after each commit of the same
-     * plan, too, to keep the lease. True: call again, there is more than one commit can carry. */
-    bool (*plan)(uint16_t cpu, struct policy_plan *to);
+     * plan, too, to keep the lease. True: there are more buckets than one commit can carry, and the
+     * next part, with the others, is to be committed as well. */
+    bool (*plan)(uint16_t cpu, uint32_t part, struct policy_plan *to);
 };
 
 extern const struct policy policy_credit2;
@@ -72,8 +73,19 @@ bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_
 bool policy_argument(const struct policy *policy, const char *argument,
                      uint16_t (*domain_find)(const char *name));
 
-/* Makes the plan of a CPU. `more`: whether another commit belongs to it. */
-void policy_plan_make(const struct policy *policy, uint16_t cpu, uint32_t epoch,
-                      struct policy_plan *to, bool *more);
+/* What is on its way to the kernel. */
+struct policy_commits {
+    uint64_t cpus;                /* whose plans are to be committed */
+    uint32_t part[KEEL_CPUS_MAX]; /* from which part on */
+};
+
+/* The plans of these CPUs are to be committed from their first part on. */
+void policy_commits_add(struct policy_commits *commits, uint64_t cpus);
+
+/* Makes what is to be committed next for a CPU, and notes how that went: of what the kernel had no time for
+ * (-KEEL_EAGAIN) nothing was done. */
+void policy_commit_make(const struct policy *policy, struct policy_commits *commits, uint16_t cpu,
+                        uint32_t epoch, struct policy_plan *to, bool *more);
+void policy_commit_done(struct policy_commits *commits, uint16_t cpu, int64_t status, bool more);
 
 #endif

@@ -17,8 +17,8 @@
 #define READ_ENTRIES 32u  /* of one plan_read */
 
 static const struct policy *const policy = &POLICY;
-static uint64_t pending; /* CPUs whose plans are to be committed */
-static uint64_t keep;    /* when the leases want the next commit */
+static struct policy_commits commits;
+static uint64_t keep; /* when the leases want the next commit */
 static struct loop_timer timer;
 
 static uint32_t snapshot(struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX])
@@ -57,11 +57,10 @@ static void commit(uint16_t cpu)
     static struct policy_plan plan;
     bool more;
 
-    policy_plan_make(policy, cpu, keel_start()->incarnation, &plan, &more);
+    policy_commit_make(policy, &commits, cpu, keel_start()->incarnation, &plan, &more);
     int64_t status = keel_plan_commit(&plan.plan, pack(&plan));
 
-    if (!more && status != -KEEL_EAGAIN)
-        pending &= ~(1ull << cpu);
+    policy_commit_done(&commits, cpu, status, more);
     if (status < 0 && status != -KEEL_EAGAIN && status != -KEEL_EINVAL) /* there is no such CPU */
         printf("the plan of CPU %u was refused: %s\n", cpu, strerror((int)-status));
 }
@@ -71,14 +70,17 @@ static void look(void *context)
     static struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX];
     struct policy_snapshot now = {.vcpu = vcpus, .n = snapshot(vcpus)};
 
+    uint64_t wanted;
+
     now.now = clock_ns(keel_counter());
-    pending |= policy->look(&now);
+    wanted = policy->look(&now);
     if (keel_counter() >= keep) {
-        pending |= policy_cpus(&now);
+        wanted |= policy_cpus(&now);
         keep = clock_after_ms(KEEP_MS);
     }
+    policy_commits_add(&commits, wanted);
     for (uint16_t cpu = 0; cpu < KEEL_CPUS_MAX; cpu++)
-        if (pending >> cpu & 1)
+        if (commits.cpus >> cpu & 1)
             commit(cpu);
     loop_timer_set(&timer, keel_counter() + clock_ticks(policy->look_ns), look, context);
 }

@@ -21,10 +21,11 @@ static struct policy_plan plan;
 static void make(const struct keel_plan_vcpu *vcpus, uint32_t n, uint16_t cpu)
 {
     const struct policy_snapshot snapshot = {.n = n, .vcpu = vcpus};
+    struct policy_commits commits = {.cpus = 0};
     bool more;
 
-    policy_equal.look(&snapshot);
-    policy_plan_make(&policy_equal, cpu, 7, &plan, &more);
+    policy_commits_add(&commits, policy_equal.look(&snapshot));
+    policy_commit_make(&policy_equal, &commits, cpu, 7, &plan, &more);
     ck_assert(!more);
 }
 

@@ -119,10 +119,11 @@ static uint64_t look(const struct policy_snapshot *snapshot)
     return same ? 0 : policy_cpus(snapshot);
 }
 
-static bool plan(uint16_t cpu, struct policy_plan *to)
+static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
 {
     struct sharers sharers;
 
+    (void)part; /* there is one */
     sharers_collect(cpu, &sharers);
     for (uint32_t i = 0; i < sharers.count; i++)
         to->bucket[to->plan.nbuckets++] = bucket_of(&sharers, cpu, i);

@@ -50,7 +50,7 @@ static struct {
     uint64_t look;    /* when the policy looks next */
     uint64_t deliver; /* when its commits arrive */
     uint64_t keep;
-    uint64_t pending; /* CPUs that wait for a commit */
+    struct policy_commits commits;
 } machine;
 
 /* What arch/ provides. */
@@ -335,6 +335,7 @@ static void policy_look(void)
 {
     static struct keel_plan_vcpu list[POLICY_VCPUS_MAX];
     struct policy_snapshot snapshot = {.now = machine.now, .n = machine.tasks, .vcpu = list};
+    uint64_t wanted;
 
     /* As plan_read: what was accounted so far. */
     for (uint32_t i = 0; i < machine.tasks; i++)
@@ -349,12 +350,13 @@ static void policy_look(void)
             .run_time = vcpus[i].run_time,
         };
     machine.metrics->looks++;
-    machine.pending |= machine.policy->look(&snapshot);
+    wanted = machine.policy->look(&snapshot);
     if (machine.now >= machine.keep) {
-        machine.pending |= policy_cpus(&snapshot);
+        wanted |= policy_cpus(&snapshot);
         machine.keep = machine.now + KEEP_NS;
     }
-    machine.deliver = machine.pending ? machine.now + machine.workload->delay : TIME_NEVER;
+    policy_commits_add(&machine.commits, wanted);
+    machine.deliver = machine.commits.cpus ? machine.now + machine.workload->delay : TIME_NEVER;
     machine.look = machine.now + machine.policy->look_ns + machine.workload->delay;
     if (machine.look > machine.workload->dies)
         machine.look = TIME_NEVER;
@@ -370,15 +372,14 @@ static void policy_commit(void)
         bool more;
         int64_t status;
 
-        if (!(machine.pending >> cpu & 1))
+        if (!(machine.commits.cpus >> cpu & 1))
             continue;
-        policy_plan_make(machine.policy, cpu, 1, &plan, &more);
+        policy_commit_make(machine.policy, &machine.commits, cpu, 1, &plan, &more);
         status = plan_check(UINT64_MAX, &plan.plan, plan.bucket, plan.slot);
         if (status == 0)
             status = plan_commit(PLANNER, &plan.plan, plan.bucket, plan.slot);
         machine.metrics->commits++;
-        if (!more && status != -KEEL_EAGAIN)
-            machine.pending &= ~(1ull << cpu);
+        policy_commit_done(&machine.commits, cpu, status, more);
         if (status < 0 && status != -KEEL_EAGAIN)
             machine.metrics->refused++;
         for (uint32_t i = 0; i < plan.plan.nbuckets; i++)

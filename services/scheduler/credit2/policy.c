@@ -1,0 +1,1010 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The credit2 policy: CPU time in proportion to weights, within caps and affinity, and quickly for those
+ * who use little of theirs. It divides the machine every LOOK_NS; in between the kernel keeps to that:
+ *
+ *   rank 0          those who sleep much: they go first, within what is due to them all
+ *   then            classes of equal weight, each with a bucket of what is due to it, the shortest period
+ *                   first (rate-monotonic: with periods that divide each other all get theirs up to 100 %:
+ *                   Han, Tyan, RTSS 1997); in a class the kernel shares equally
+ *   then            what is left over, in turns of numbers that follow the weights
+ *
+ * Who is due what is max-min fairness by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2);
+ * whoever fits on no CPU as a whole is split, first on one and last on the next (McNaughton, Management
+ * Science 6(1), 1959). Rates are billionths of a CPU: no floating point here. See README.md.
+ */
+#include <policy.h>
+
+#include <keel/domain.h>
+#include <string.h>
+
+#define LOOK_NS         10370000ull /* not in step with those who wake every millisecond */
+#define PERIOD_NS       5000000ull  /* of buckets, times a power of two */
+#define PERIOD_DOUBLE   10
+#define SLICE_NS        1000000u /* what anybody may be off by: turns are half of it */
+#define BUDGET_LEAST_NS 500000ull
+#define RATELIMIT_NS    500000u
+#define ONE             1000000000ull /* a CPU */
+#define MARGIN          (ONE / 100) /* of a CPU for those who sleep: what they may want beyond that */
+#define DRIFT           (ONE / 50) /* of what they want, before plans change */
+#define LOOKS_AWAKE     4u         /* in a row: it does not sleep */
+#define ROUNDING        (ONE / 1000)
+#define WEIGHT          256u
+#define WEIGHT_MAX      65535u
+#define CREDIT_MAX_NS   50000000ll
+#define CORRECT_NS      1000000000ll /* within which what somebody has not had is made up for */
+#define CORRECTION_NS   200000000ull /* between two corrections */
+#define PIECES_MAX      8u
+#define SETS_MAX        32u
+#define SPARE_MAX       32u /* slots for what is left over */
+#define CLASSES_MAX     48u
+#define RANK_SLEEPERS   0u
+#define RANK_CLASSES    1u
+#define NEVER           UINT64_MAX
+
+/* A vCPU. */
+struct unit {
+    uint16_t domain;
+    uint16_t vcpu;
+    uint32_t incarnation;
+    bool there; /* in this look */
+    bool off;
+    bool busy;       /* wants all it can get */
+    bool awake;      /* in this look */
+    uint8_t looks;   /* in so many of the last ones */
+    bool counts;     /* for what is being divided */
+    uint8_t home;    /* where it ran last */
+    uint64_t cpus;   /* where it may run */
+    uint64_t kernel; /* as far as the kernel knows */
+    uint64_t run_time;
+    uint64_t use;    /* since the last look */
+    uint64_t demand; /* of those who sleep: what they use; moving average */
+    uint64_t rate;   /* what is due, by the plan */
+    uint64_t share;  /* as just divided */
+    int64_t credit;  /* ns: what it has not had of that */
+    uint32_t pieces;
+    struct {
+        uint16_t cpu;
+        uint64_t rate;
+    } piece[PIECES_MAX];
+};
+
+/* What a bucket is for. */
+enum use { USE_NONE, USE_SLEEPERS, USE_CLASS, USE_SPLIT, USE_CAP, USE_REST, USE_NOTHING };
+
+struct key {
+    uint8_t use;
+    uint16_t cpu; /* of USE_SLEEPERS, USE_CLASS, USE_SPLIT */
+    uint32_t id;  /* weight, domain << 16 | vCPU, domain */
+};
+
+/* Those of one weight, or one that is split, or a domain with a cap, on a CPU. */
+struct class
+{
+    struct key key;
+    uint64_t rate;
+    int64_t credit;
+    uint64_t period;
+    bool first, last; /* of a split one */
+    uint16_t bucket;
+};
+
+/* As last made: what is compared, and committed. */
+struct made {
+    uint32_t slots, buckets;
+    struct keel_plan_slot slot[KEEL_SLOTS_MAX];
+    struct keel_plan_bucket bucket[CLASSES_MAX + 2];
+};
+
+static struct {
+    uint32_t weight[KEEL_DOMAINS_MAX]; /* of each vCPU */
+    uint32_t cap[KEEL_DOMAINS_MAX];    /* percent of a CPU; 0: none */
+    uint64_t cpus[KEEL_DOMAINS_MAX];
+    uint32_t ratelimit;
+    uint32_t slice;
+    bool changed; /* a parameter */
+
+    struct unit unit[KEEL_DOMAINS_MAX][KEEL_VCPUS_MAX];
+    struct unit *list[POLICY_VCPUS_MAX];
+    uint32_t n;
+    uint64_t last;                   /* look */
+    uint64_t made_at;                /* the last plans */
+    uint64_t machine;                /* CPUs */
+    uint64_t level;                  /* rate by weight unit, of those who are not bound otherwise */
+    uint64_t asleep[KEEL_CPUS_MAX];  /* what those who sleep use of a CPU, */
+    uint64_t planned[KEEL_CPUS_MAX]; /* and as planned */
+    bool few;                        /* those who sleep are on all lists */
+    uint16_t nothing;                /* the bucket that is always empty, if there is one */
+
+    struct key bucket[KEEL_BUCKETS_MAX];
+    bool bucket_used[KEEL_BUCKETS_MAX];
+    bool sent[KEEL_BUCKETS_MAX]; /* the kernel was told of it */
+    struct made made[KEEL_CPUS_MAX];
+} credit2;
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+    return from > what ? from - what : 0;
+}
+
+static uint32_t weight_of(const struct unit *unit)
+{
+    return credit2.weight[unit->domain];
+}
+
+static uint64_t cap_of(uint16_t domain)
+{
+    return credit2.cap[domain] * (ONE / 100);
+}
+
+/* vCPUs. */
+
+static bool sleeps(const struct unit *unit)
+{
+    return !unit->off && !unit->busy;
+}
+
+/* Whether what is planned is wrong now. */
+static bool unit_look(struct unit *unit, const struct keel_plan_vcpu *vcpu, uint64_t passed)
+{
+    bool fresh = !unit->there || unit->incarnation != vcpu->incarnation;
+    bool off = vcpu->state == 0, awake = vcpu->state == 1 || vcpu->state == 2;
+    bool was_off = unit->off;
+    uint64_t cpus = vcpu->cpus & credit2.cpus[vcpu->domain], was_cpus = unit->cpus;
+
+    if (!cpus)
+        cpus = vcpu->cpus;
+    if (fresh)
+        *unit = (struct unit){.domain = vcpu->domain,
+                              .vcpu = vcpu->vcpu,
+                              .incarnation = vcpu->incarnation,
+                              .run_time = vcpu->run_time};
+    unit->kernel = vcpu->cpus;
+    unit->cpus = cpus;
+    unit->off = off;
+    unit->home = (uint8_t)(vcpu->cpu % KEEL_CPUS_MAX);
+    if (!(cpus >> unit->home & 1))
+        unit->home = (uint8_t)__builtin_ctzll(cpus);
+
+    uint64_t had = vcpu->run_time - unit->run_time;
+
+    unit->use = passed ? least(had * ONE / passed, ONE) : 0;
+    unit->awake = awake;
+    unit->looks = awake ? (uint8_t)least(unit->looks + 1u, LOOKS_AWAKE) : 0;
+    unit->run_time = vcpu->run_time;
+    unit->credit += (int64_t)(unit->rate * passed / ONE) - (int64_t)had;
+    if (!unit->busy)
+        unit->credit = 0;
+    else if (unit->credit > CREDIT_MAX_NS)
+        unit->credit = CREDIT_MAX_NS;
+    else if (unit->credit < -CREDIT_MAX_NS)
+        unit->credit = -CREDIT_MAX_NS;
+    unit->demand = (unit->demand * 3 + unit->use) / 4;
+    return fresh || off != was_off || cpus != was_cpus;
+}
+
+/* What is due. */
+
+/* Those who can't leave these CPUs, or are of this domain, have `room` together. */
+struct limit {
+    uint64_t cpus;
+    int domain; /* -1: not a domain's cap */
+    uint64_t room;
+};
+
+static struct limit limits[SETS_MAX + KEEL_DOMAINS_MAX];
+static uint32_t nlimits;
+
+static uint64_t room_of(uint16_t cpu)
+{
+    uint64_t asleep = credit2.asleep[cpu];
+
+    return less(ONE, asleep ? asleep + MARGIN : 0);
+}
+
+static void limit_add_cpus(uint64_t cpus)
+{
+    struct limit limit = {.cpus = cpus, .domain = -1};
+
+    for (uint32_t i = 0; i < nlimits; i++)
+        if (limits[i].cpus == cpus)
+            return;
+    if (nlimits == SETS_MAX)
+        return;
+    for (; cpus; cpus &= cpus - 1)
+        limit.room += room_of((uint16_t)__builtin_ctzll(cpus));
+    limits[nlimits++] = limit;
+}
+
+static bool bound(const struct unit *unit, const struct limit *limit)
+{
+    return limit->domain >= 0 ? unit->domain == limit->domain : !(unit->cpus & ~limit->cpus);
+}
+
+static void limits_collect(void)
+{
+    nlimits = 0;
+    limit_add_cpus(credit2.machine);
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        uint32_t n = nlimits;
+
+        if (!credit2.list[i]->counts)
+            continue;
+        limit_add_cpus(credit2.list[i]->cpus);
+        for (uint32_t j = 0; j < n && nlimits > n; j++)
+            limit_add_cpus(limits[j].cpus | credit2.list[i]->cpus);
+    }
+    for (uint16_t domain = 0; domain < KEEL_DOMAINS_MAX; domain++)
+        if (credit2.cap[domain])
+            limits[nlimits++] = (struct limit){.domain = domain, .room = cap_of(domain)};
+    for (uint32_t i = 0; i < credit2.n; i++)
+        if (!credit2.list[i]->counts && credit2.cap[credit2.list[i]->domain])
+            for (uint32_t j = 0; j < nlimits; j++)
+                if (limits[j].domain == credit2.list[i]->domain)
+                    limits[j].room = less(limits[j].room, credit2.list[i]->demand);
+}
+
+/* The level, in rate of a unit of weight, at which the limit is reached; NEVER: it is no more. */
+static uint64_t level_of(const struct limit *limit, const bool *done)
+{
+    uint64_t room = limit->room, weight = 0;
+
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (!unit->counts || !bound(unit, limit))
+            continue;
+        if (done[i])
+            room = less(room, unit->share);
+        else
+            weight += weight_of(unit);
+    }
+    return weight ? room / weight : NEVER;
+}
+
+static void rates_fill(void)
+{
+    bool done[POLICY_VCPUS_MAX] = {false};
+
+    credit2.level = 0;
+    for (;;) {
+        uint64_t level = NEVER;
+        const struct limit *limit = NULL;
+
+        for (uint32_t i = 0; i < credit2.n; i++)
+            if (credit2.list[i]->counts && !done[i])
+                level = least(level, ONE / weight_of(credit2.list[i]));
+        if (level == NEVER)
+            break;
+        for (uint32_t i = 0; i < nlimits; i++) {
+            uint64_t its = level_of(&limits[i], done);
+
+            if (its <= level) {
+                level = its;
+                limit = &limits[i];
+            }
+        }
+        for (uint32_t i = 0; i < credit2.n; i++) {
+            struct unit *unit = credit2.list[i];
+
+            if (!unit->counts || done[i] ||
+                !(limit ? bound(unit, limit) : ONE / weight_of(unit) == level))
+                continue;
+            unit->share = limit ? level * weight_of(unit) : ONE;
+            done[i] = true;
+        }
+        if (!limit || limit->domain < 0)
+            credit2.level = level;
+    }
+    if (!credit2.level) /* nobody counts: there is enough for all */
+        credit2.level = ONE;
+}
+
+static void asleep_collect(void)
+{
+    memset(credit2.asleep, 0, sizeof credit2.asleep);
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (!unit->off && !unit->counts)
+            credit2.asleep[unit->home] += unit->demand;
+    }
+}
+
+/* What is left by the others, among those who count. */
+static void divide(void)
+{
+    asleep_collect();
+    limits_collect();
+    rates_fill();
+}
+
+/* Looking. */
+
+/* Who wants more than there is, and who does not: whether that has changed. Somebody who was awake at this
+ * look may be either: those who had as much as they would have, if all who were awake wanted all, do, and
+ * those who are awake at each look, and had half of that. */
+static bool classify(void)
+{
+    bool changed = false, any = false;
+
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        struct unit *unit = credit2.list[i];
+
+        unit->counts = !unit->off && (unit->busy || unit->awake);
+        any |= unit->awake && !unit->busy;
+    }
+    if (any)
+        divide();
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        struct unit *unit = credit2.list[i];
+        bool was = unit->busy;
+
+        if (unit->off || (unit->busy && !unit->awake && unit->use < unit->rate - unit->rate / 8))
+            unit->busy = false;
+        else if (unit->awake && !unit->busy &&
+                 (unit->use >= unit->share - unit->share / 64 ||
+                  (unit->looks == LOOKS_AWAKE && unit->use >= unit->share / 2)))
+            unit->busy = true;
+        changed |= unit->busy != was;
+    }
+    return changed;
+}
+
+static bool look_all(const struct policy_snapshot *snapshot)
+{
+    uint64_t passed = credit2.last ? snapshot->now - credit2.last : 0;
+    uint32_t n = (uint32_t)least(snapshot->n, POLICY_VCPUS_MAX), before = credit2.n;
+    bool changed = credit2.changed;
+
+    credit2.machine = policy_cpus(snapshot);
+    credit2.n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct keel_plan_vcpu *vcpu = &snapshot->vcpu[i];
+
+        if (vcpu->domain >= KEEL_DOMAINS_MAX || vcpu->vcpu >= KEEL_VCPUS_MAX || !vcpu->cpus)
+            continue;
+        struct unit *unit = &credit2.unit[vcpu->domain][vcpu->vcpu];
+
+        changed |= unit_look(unit, vcpu, passed);
+        credit2.list[credit2.n++] = unit;
+    }
+    /* Who was there and is not any more. */
+    for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++)
+        for (uint32_t v = 0; v < KEEL_VCPUS_MAX; v++)
+            credit2.unit[d][v].there = false;
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.list[i]->there = true;
+    changed |= before != credit2.n;
+    credit2.last = snapshot->now;
+    credit2.changed = false;
+    changed |= classify();
+
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.list[i]->counts = credit2.list[i]->busy;
+    asleep_collect();
+    /* What was due before is no measure of what is due now. */
+    for (uint32_t i = 0; i < credit2.n && changed; i++)
+        credit2.list[i]->credit = 0;
+    for (uint32_t i = 0; i < KEEL_CPUS_MAX; i++)
+        changed |= credit2.asleep[i] > credit2.planned[i] + DRIFT ||
+                   credit2.planned[i] > credit2.asleep[i] + DRIFT;
+    return changed;
+}
+
+/* Where. */
+
+static uint64_t room[KEEL_CPUS_MAX];
+
+static void rooms_clear(void)
+{
+    for (uint16_t cpu = 0; cpu < KEEL_CPUS_MAX; cpu++)
+        room[cpu] = room_of(cpu);
+}
+
+static void piece_add(struct unit *unit, uint16_t cpu, uint64_t rate)
+{
+    unit->piece[unit->pieces].cpu = cpu;
+    unit->piece[unit->pieces++].rate = rate;
+    room[cpu] = less(room[cpu], rate);
+}
+
+/* Of the CPUs where it may run: the one with the least room that is enough, or with the most. */
+static int cpu_find(const struct unit *unit, bool enough)
+{
+    int best = -1;
+
+    for (uint64_t cpus = unit->cpus & credit2.machine; cpus; cpus &= cpus - 1) {
+        int cpu = __builtin_ctzll(cpus);
+        bool here = false;
+
+        for (uint32_t i = 0; i < unit->pieces; i++)
+            here |= unit->piece[i].cpu == cpu;
+        if (here || (enough && room[cpu] + ROUNDING < unit->rate))
+            continue;
+        if (best < 0 || (enough ? room[cpu] < room[best] : room[cpu] > room[best]))
+            best = cpu;
+    }
+    return best;
+}
+
+/* The largest first, where they are if they fit. */
+static void place_whole(void)
+{
+    struct unit *order[POLICY_VCPUS_MAX];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        struct unit *unit = credit2.list[i];
+        uint32_t at = n;
+
+        unit->pieces = 0;
+        if (!unit->busy || unit->off)
+            continue;
+        for (; at > 0 && order[at - 1]->rate < unit->rate; at--)
+            order[at] = order[at - 1];
+        order[at] = unit;
+        n++;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (room[order[i]->home] + ROUNDING >= order[i]->rate)
+            piece_add(order[i], order[i]->home, order[i]->rate);
+    for (uint32_t i = 0; i < n; i++) {
+        int cpu = order[i]->pieces ? -1 : cpu_find(order[i], true);
+
+        if (cpu >= 0)
+            piece_add(order[i], (uint16_t)cpu, order[i]->rate);
+    }
+}
+
+static void place_split(void)
+{
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        struct unit *unit = credit2.list[i];
+        uint64_t left = unit->rate;
+
+        if (!unit->busy || unit->off || unit->pieces)
+            continue;
+        while (unit->pieces < PIECES_MAX && left > ROUNDING) {
+            int cpu = cpu_find(unit, false);
+
+            if (cpu < 0 || (unit->pieces && !room[cpu]))
+                break;
+            uint64_t rate = least(left, room[cpu]);
+
+            piece_add(unit, (uint16_t)cpu, rate);
+            left -= rate;
+        }
+    }
+}
+
+/* One CPU after the other is filled, and who does not fit goes on on the next: nobody is on more than two. */
+static void place_wrapped(void)
+{
+    uint64_t cpus = credit2.machine;
+
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.list[i]->pieces = 0;
+    rooms_clear();
+    for (uint32_t i = 0; i < credit2.n && cpus; i++) {
+        struct unit *unit = credit2.list[i];
+        uint64_t left = unit->busy && !unit->off ? unit->rate : 0;
+
+        while (cpus && left > ROUNDING && unit->pieces < PIECES_MAX) {
+            uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
+            uint64_t rate = least(left, room[cpu]);
+
+            if (rate > ROUNDING)
+                piece_add(unit, cpu, rate);
+            left -= rate;
+            if (room[cpu] <= ROUNDING)
+                cpus &= cpus - 1;
+        }
+    }
+}
+
+static void place(void)
+{
+    bool wrap = false, anywhere = true;
+
+    rooms_clear();
+    place_whole();
+    place_split();
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+        uint64_t placed = 0;
+
+        if (!unit->busy || unit->off)
+            continue;
+        for (uint32_t j = 0; j < unit->pieces; j++)
+            placed += unit->piece[j].rate;
+        wrap |= placed + ONE / 50 < unit->rate;
+        anywhere &= !(credit2.machine & ~unit->cpus);
+    }
+    if (wrap && anywhere)
+        place_wrapped();
+}
+
+/* Plans. */
+
+static bool key_same(const struct key *a, const struct key *b)
+{
+    return a->use == b->use && a->cpu == b->cpu && a->id == b->id;
+}
+
+/* A use keeps its bucket from one plan to the next: what is left in it counts. */
+static uint16_t bucket_of(struct key key)
+{
+    uint16_t unused = KEEL_BUCKET_NONE;
+
+    for (uint16_t i = 0; i < KEEL_BUCKETS_MAX; i++)
+        if (key_same(&credit2.bucket[i], &key)) {
+            credit2.bucket_used[i] = true;
+            return i;
+        }
+    for (uint16_t i = KEEL_BUCKETS_MAX; i-- > 0;)
+        if (credit2.bucket[i].use == USE_NONE)
+            unused = i;
+    if (unused == KEEL_BUCKET_NONE)
+        return unused;
+    credit2.bucket[unused] = key;
+    credit2.bucket_used[unused] = true;
+    return unused;
+}
+
+static void buckets_unused_free(void)
+{
+    for (uint16_t i = 0; i < KEEL_BUCKETS_MAX; i++)
+        if (!credit2.bucket_used[i])
+            credit2.bucket[i] = (struct key){.use = USE_NONE};
+    memset(credit2.bucket_used, 0, sizeof credit2.bucket_used);
+}
+
+/* So long that a turn is worth its switch. */
+static uint64_t period_of(uint64_t rate)
+{
+    uint64_t period = PERIOD_NS;
+
+    for (uint32_t i = 0; i < PERIOD_DOUBLE && rate * period / ONE < BUDGET_LEAST_NS; i++)
+        period *= 2;
+    return period;
+}
+
+static void bucket_add(struct made *made, uint16_t bucket, uint64_t rate)
+{
+    uint64_t period = period_of(rate);
+
+    if (bucket == KEEL_BUCKET_NONE)
+        return;
+    for (uint32_t i = 0; i < made->buckets; i++)
+        if (made->bucket[i].index == bucket)
+            return;
+    if (made->buckets < CLASSES_MAX + 2)
+        made->bucket[made->buckets++] = (struct keel_plan_bucket){
+            .index = bucket, .budget = rate * period / ONE, .period = period};
+}
+
+static void slot_add(struct made *made, const struct unit *unit, uint16_t bucket, uint32_t rank,
+                     uint32_t min_run)
+{
+    bool hard =
+        credit2.cap[unit->domain] || (bucket == credit2.nothing && bucket != KEEL_BUCKET_NONE);
+
+    if (made->slots < KEEL_SLOTS_MAX)
+        made->slot[made->slots++] = (struct keel_plan_slot){
+            .domain = unit->domain,
+            .vcpu = unit->vcpu,
+            .bucket = bucket,
+            .rank = (uint8_t)rank,
+            .flags = hard ? KEEL_SLOT_HARD : 0,
+            .min_run = min_run,
+        };
+}
+
+/* What is due to a domain with a cap comes from one bucket, what it may have beyond that from another. */
+static uint64_t cap_due(uint16_t domain)
+{
+    uint64_t cap = cap_of(domain), due = 0;
+    bool busy = false;
+
+    for (uint32_t i = 0; i < credit2.n; i++)
+        if (credit2.list[i]->domain == domain && !credit2.list[i]->off) {
+            busy |= credit2.list[i]->busy;
+            due += credit2.list[i]->busy ? credit2.list[i]->rate : credit2.list[i]->demand;
+        }
+    return !busy || due + cap / 64 >= cap ? cap : due;
+}
+
+static uint16_t cap_bucket(struct made *made, uint16_t domain)
+{
+    uint16_t bucket = bucket_of((struct key){.use = USE_CAP, .id = domain});
+
+    bucket_add(made, bucket, cap_due(domain));
+    return bucket;
+}
+
+/* What it may have beyond what is due; that, if that is all. */
+static uint16_t rest_bucket(struct made *made, uint16_t domain)
+{
+    uint64_t rest = cap_of(domain) - cap_due(domain);
+    uint16_t bucket;
+
+    if (!rest)
+        return cap_bucket(made, domain);
+    bucket = bucket_of((struct key){.use = USE_REST, .id = domain});
+    bucket_add(made, bucket, rest);
+    return bucket;
+}
+
+static int piece_on(const struct unit *unit, uint16_t cpu)
+{
+    for (uint32_t i = 0; i < unit->pieces; i++)
+        if (unit->piece[i].cpu == cpu)
+            return (int)i;
+    return -1;
+}
+
+/* Those who sleep are on the list of each CPU where they may run, if there is space for all of them. */
+static bool listed(const struct unit *unit, uint16_t cpu)
+{
+    return sleeps(unit) && (unit->cpus >> cpu & 1) && (credit2.few || unit->home == cpu);
+}
+
+static void make_sleepers(struct made *made, uint16_t cpu)
+{
+    uint64_t here = 0, most = 0;
+    uint16_t bucket = KEEL_BUCKET_NONE;
+
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (!listed(unit, cpu) || credit2.cap[unit->domain])
+            continue;
+        uint64_t due = least(credit2.level * weight_of(unit), ONE);
+
+        here += unit->home == cpu ? due : 0;
+        most = due > most ? due : most;
+    }
+    here = least(here > most ? here : most, ONE);
+    if (here) {
+        bucket = bucket_of((struct key){.use = USE_SLEEPERS, .cpu = cpu});
+        bucket_add(made, bucket, here);
+    }
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (listed(unit, cpu))
+            slot_add(made, unit,
+                     credit2.cap[unit->domain] ? cap_bucket(made, unit->domain) : bucket,
+                     RANK_SLEEPERS, 0);
+    }
+}
+
+static struct key key_of(const struct unit *unit, uint16_t cpu)
+{
+    if (credit2.cap[unit->domain])
+        return (struct key){.use = USE_CAP, .id = unit->domain};
+    if (unit->pieces > 1)
+        return (struct key){
+            .use = USE_SPLIT, .cpu = cpu, .id = (uint32_t)unit->domain << 16 | unit->vcpu};
+    return (struct key){.use = USE_CLASS, .cpu = cpu, .id = weight_of(unit)};
+}
+
+/* Those with a cap can't make up for what they miss: they go first, within their cap. */
+static bool class_before(const struct class *a, const struct class *b)
+{
+    if ((a->key.use == USE_CAP) != (b->key.use == USE_CAP))
+        return a->key.use == USE_CAP;
+    if (a->first != b->first)
+        return a->first;
+    if (a->last != b->last)
+        return b->last;
+    return a->period != b->period ? a->period < b->period : a->rate > b->rate;
+}
+
+static struct class classes[CLASSES_MAX];
+static uint32_t nclasses;
+static uint32_t class_of[POLICY_VCPUS_MAX]; /* on this CPU; CLASSES_MAX: it is not here */
+
+/* Which class has this key; if there are too many, that of the nearest weight. */
+static uint32_t class_find(struct key key)
+{
+    uint32_t nearest = CLASSES_MAX, distance = UINT32_MAX;
+
+    for (uint32_t i = 0; i < nclasses; i++) {
+        uint32_t id = classes[i].key.id, apart = id > key.id ? id - key.id : key.id - id;
+
+        if (key_same(&classes[i].key, &key))
+            return i;
+        if (key.use == USE_CLASS && classes[i].key.use == USE_CLASS && apart < distance) {
+            nearest = i;
+            distance = apart;
+        }
+    }
+    return nclasses < CLASSES_MAX ? nclasses : nearest;
+}
+
+/* Who had less than was due gets more until CORRECT_NS later, and the others together no more than before. */
+static void classes_correct(void)
+{
+    uint64_t planned = 0, corrected = 0;
+
+    for (uint32_t i = 0; i < nclasses; i++) {
+        struct class *class = &classes[i];
+        int64_t more = class->credit * (int64_t)ONE / CORRECT_NS;
+
+        if (class->key.use == USE_CAP)
+            continue;
+        planned += class->rate;
+        if (more < 0)
+            class->rate -= least((uint64_t)-more, class->rate / 2);
+        else
+            class->rate += least((uint64_t)more, class->rate);
+        corrected += class->rate;
+    }
+    for (uint32_t i = 0; i < nclasses && corrected; i++)
+        if (classes[i].key.use != USE_CAP)
+            classes[i].rate = classes[i].rate * (planned >> 8) / (corrected >> 8);
+}
+
+static void classes_collect(uint16_t cpu)
+{
+    nclasses = 0;
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+        int piece = piece_on(unit, cpu);
+        struct key key = key_of(unit, cpu);
+        uint32_t j = piece < 0 ? CLASSES_MAX : class_find(key);
+
+        class_of[i] = j;
+        if (j == CLASSES_MAX)
+            continue; /* it has what is left over */
+        if (j == nclasses)
+            classes[nclasses++] = (struct class){.key = key, .last = true};
+        classes[j].first |= piece > 0;
+        classes[j].last &= unit->pieces > 1 && piece == 0;
+        classes[j].rate += unit->piece[piece].rate;
+        classes[j].credit += piece == 0 ? unit->credit : 0;
+        if (key.use == USE_CAP)
+            classes[j].rate = least(classes[j].rate, cap_of(unit->domain));
+    }
+    classes_correct();
+    for (uint32_t i = 0; i < nclasses; i++)
+        classes[i].period = period_of(
+            classes[i].key.use == USE_CAP ? cap_due((uint16_t)classes[i].key.id) : classes[i].rate);
+}
+
+/* The order of ranks. */
+static void classes_order(uint8_t *order)
+{
+    for (uint32_t i = 0; i < nclasses; i++) {
+        uint32_t j = i;
+
+        for (; j > 0 && class_before(&classes[i], &classes[order[j - 1]]); j--)
+            order[j] = order[j - 1];
+        order[j] = (uint8_t)i;
+    }
+}
+
+/* Whether all on this CPU are equal, and need no numbers to share it equally. */
+static bool alone(const struct made *made)
+{
+    return nclasses == 1 && !made->slots && classes[0].key.use == USE_CLASS;
+}
+
+static void make_classes(struct made *made)
+{
+    bool equal = alone(made);
+    uint8_t order[CLASSES_MAX];
+
+    classes_order(order);
+    for (uint32_t i = 0; i < nclasses; i++) {
+        struct class *class = &classes[order[i]];
+
+        if (class->key.use == USE_CAP) {
+            class->bucket = cap_bucket(made, (uint16_t) class->key.id);
+        } else if (equal) {
+            class->bucket = KEEL_BUCKET_NONE;
+        } else {
+            class->bucket = bucket_of(class->key);
+            bucket_add(made, class->bucket, class->rate);
+        }
+        for (uint32_t j = 0; j < credit2.n; j++)
+            if (class_of[j] == order[i])
+                slot_add(made, credit2.list[j], class->bucket, RANK_CLASSES + i, credit2.ratelimit);
+    }
+}
+
+/* Those with a cap have a hard limit on each CPU where they may run, and those who may not run here but could
+ * have nothing. */
+static bool restricted(const struct unit *unit, uint16_t cpu)
+{
+    bool may = unit->cpus >> cpu & 1;
+
+    return !unit->off && (unit->kernel >> cpu & 1) &&
+           (!may || (credit2.cap[unit->domain] && !listed(unit, cpu)));
+}
+
+static void make_rest(struct made *made, uint16_t cpu, bool equal)
+{
+    uint32_t space = KEEL_SLOTS_MAX - made->slots, n = 0, rank = RANK_CLASSES + nclasses;
+    uint64_t weights = 0;
+
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        space -= space && restricted(unit, cpu);
+        if (piece_on(unit, cpu) < 0 || credit2.cap[unit->domain])
+            continue;
+        weights += weight_of(unit);
+        n++;
+    }
+    space = (uint32_t)least(space, SPARE_MAX);
+    for (uint32_t i = 0; i < credit2.n && n && n <= space && !equal; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (piece_on(unit, cpu) < 0 || credit2.cap[unit->domain])
+            continue;
+        uint32_t count = n == 1 ? 1 : (uint32_t)((space - n) * weight_of(unit) / weights) + 1;
+
+        for (uint32_t j = 0; j < count; j++)
+            slot_add(made, unit, KEEL_BUCKET_NONE, rank, 0);
+    }
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (restricted(unit, cpu) && (unit->cpus >> cpu & 1))
+            slot_add(made, unit, rest_bucket(made, unit->domain), rank, credit2.ratelimit);
+    }
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (restricted(unit, cpu) && !(unit->cpus >> cpu & 1)) {
+            bucket_add(made, credit2.nothing, 0);
+            slot_add(made, unit, credit2.nothing, rank + 1, 0);
+        }
+    }
+}
+
+/* Whether somebody is to be corrected, so that commits are worth it. */
+static bool unfair(uint64_t now)
+{
+    if (now < credit2.made_at + CORRECTION_NS)
+        return false;
+    for (uint32_t i = 0; i < credit2.n; i++)
+        if (credit2.list[i]->credit > 2 * (int64_t)credit2.slice ||
+            credit2.list[i]->credit < -2 * (int64_t)credit2.slice)
+            return true;
+    return false;
+}
+
+static uint64_t make_all(uint64_t now)
+{
+    static struct made made;
+    uint64_t changed = 0;
+
+    credit2.nothing = bucket_of((struct key){.use = USE_NOTHING});
+    credit2.made_at = now;
+    for (uint64_t cpus = credit2.machine; cpus; cpus &= cpus - 1) {
+        uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
+        bool equal;
+
+        memset(&made, 0, sizeof made);
+        make_sleepers(&made, cpu);
+        classes_collect(cpu);
+        equal = alone(&made);
+        make_classes(&made);
+        make_rest(&made, cpu, equal);
+        if (memcmp(&made, &credit2.made[cpu], sizeof made) == 0)
+            continue;
+        credit2.made[cpu] = made;
+        changed |= 1ull << cpu;
+    }
+    buckets_unused_free();
+    return changed;
+}
+
+/* Who had least of what is due goes first. */
+static void order(struct keel_plan_slot *slot, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t j = i; j > 0 && slot[j].rank == slot[j - 1].rank &&
+                             credit2.unit[slot[j].domain][slot[j].vcpu].credit >
+                                 credit2.unit[slot[j - 1].domain][slot[j - 1].vcpu].credit;
+             j--) {
+            struct keel_plan_slot other = slot[j];
+
+            slot[j] = slot[j - 1];
+            slot[j - 1] = other;
+        }
+}
+
+/* The interface. */
+
+static void begin(void)
+{
+    memset(&credit2, 0, sizeof credit2);
+    for (uint32_t i = 0; i < KEEL_DOMAINS_MAX; i++) {
+        credit2.weight[i] = WEIGHT;
+        credit2.cpus[i] = NEVER;
+    }
+    credit2.ratelimit = RATELIMIT_NS;
+    credit2.slice = SLICE_NS;
+    credit2.level = ONE;
+}
+
+static bool set(const char *parameter, uint16_t domain, uint64_t value)
+{
+    bool one = domain < KEEL_DOMAINS_MAX;
+
+    if (one && strcmp(parameter, "weight") == 0 && value >= 1 && value <= WEIGHT_MAX)
+        credit2.weight[domain] = (uint32_t)value;
+    else if (one && strcmp(parameter, "cap") == 0 && value <= 100 * KEEL_CPUS_MAX)
+        credit2.cap[domain] = (uint32_t)value;
+    else if (one && strcmp(parameter, "cpus") == 0 && value)
+        credit2.cpus[domain] = value;
+    else if (!one && strcmp(parameter, "ratelimit-us") == 0 && value <= 500000)
+        credit2.ratelimit = (uint32_t)value * 1000;
+    else if (!one && strcmp(parameter, "slice-us") == 0 && value >= 200 && value <= 500000)
+        credit2.slice = (uint32_t)value * 1000;
+    else
+        return false;
+    credit2.changed = true;
+    return true;
+}
+
+static uint64_t look(const struct policy_snapshot *snapshot)
+{
+    if (!look_all(snapshot))
+        return unfair(snapshot->now) ? make_all(snapshot->now) : 0;
+    divide();
+    memcpy(credit2.planned, credit2.asleep, sizeof credit2.planned);
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.list[i]->rate = credit2.list[i]->busy ? credit2.list[i]->share : 0;
+    place();
+
+    uint32_t slots = 0;
+
+    for (uint32_t i = 0; i < credit2.n; i++)
+        slots += !credit2.list[i]->off;
+    credit2.few = slots <= KEEL_SLOTS_MAX / 2;
+    return make_all(snapshot->now);
+}
+
+static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
+{
+    const struct made *made = &credit2.made[cpu];
+    uint32_t turn = credit2.slice / 2;
+    uint32_t first = part * POLICY_BUCKETS_MAX;
+
+    if (!(credit2.machine >> cpu & 1))
+        return false;
+    for (uint32_t i = first; i < made->buckets && i < first + POLICY_BUCKETS_MAX; i++) {
+        to->bucket[to->plan.nbuckets++] = made->bucket[i];
+        credit2.sent[made->bucket[i].index] = true;
+    }
+    /* Nobody may draw on a bucket that the kernel was not told of: he waits for the next part. */
+    for (uint32_t i = 0; i < made->slots; i++)
+        if (made->slot[i].bucket == KEEL_BUCKET_NONE || credit2.sent[made->slot[i].bucket])
+            to->slot[to->plan.nslots++] = made->slot[i];
+    order(to->slot, to->plan.nslots);
+    to->plan.slice = turn > credit2.ratelimit ? turn : credit2.ratelimit;
+    return made->buckets > first + POLICY_BUCKETS_MAX;
+}
+
+const struct policy policy_credit2 = {
+    .name = "credit2",
+    .parameters =
+        "weight.NAME=1..65535, cap.NAME=PERCENT, cpus.NAME=BITS, ratelimit-us=0..500000 or "
+        "slice-us=200..500000",
+    .look_ns = LOOK_NS,
+    .begin = begin,
+    .set = set,
+    .look = look,
+    .plan = plan,
+};
