@@ -258,6 +258,30 @@ START_TEST(repeats)
 }
 END_TEST
 
+/* What the sample policy's README says of its example. */
+START_TEST(sample_prefers_who_uses_little)
+{
+    static const char *const example =
+        "time 5s\nwarm-up 1s\ndelay 200us\nseed 1\nguest busy vcpus 4 busy\n"
+        "guest control periodic 1ms 50us\nguest web think 5ms 300us\n";
+    static char changed[1024];
+
+    runs(example, &policy_sample);
+    ck_assert_uint_le(metrics_percentile(&metrics.vcpu[4], 0.999), MS);
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(share(i), 0.225, 0.003);
+    ck_assert_double_eq_tol(share(4), 0.05, 0.001);
+
+    runs(example, &policy_equal);
+    ck_assert_uint_ge(metrics_percentile(&metrics.vcpu[4], 0.999), 5 * MS);
+
+    /* Nobody uses less than nothing: all are equal. */
+    snprintf(changed, sizeof changed, "%sset light=0\n", example);
+    runs(changed, &policy_sample);
+    ck_assert_uint_ge(metrics_percentile(&metrics.vcpu[4], 0.999), 3 * MS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("simulator");
@@ -275,6 +299,7 @@ int main(void)
     tcase_add_test(tcase, sleepers_wake);
     tcase_add_test(tcase, many_cpus);
     tcase_add_test(tcase, repeats);
+    tcase_add_test(tcase, sample_prefers_who_uses_little);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
