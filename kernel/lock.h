@@ -7,7 +7,7 @@
  *   domain.lock                          its life; builds, stops, destruction
  *   vcpus (kernel/cpu/domain.c)          which virtual CPUs are in use
  *   space.lock                           its memory; of two, the lower domain id first
- *   argo_domain.lock                     the table of its rings
+ *   argo_domain.lock[]                   its rings, by port
  *   argo_ring.lock                       one ring
  *   vgic_bank.lock                       32 virtual interrupts; never two of these at once
  *   cpu.lock                             one CPU's slots and timers

@@ -66,7 +66,7 @@ struct share {
     uint32_t now, before; /* bytes put in this generation and in the one before */
 };
 
-/* One page of the pool of the ring's owner. Found and changed through argo_domain only; while out
+/* One page of the pool of the ring's owner. Found and changed through its owner only; while out
  * of service (in `changing`), under the owner's space lock alone. */
 struct argo_ring {
     struct argo_ring *next;
