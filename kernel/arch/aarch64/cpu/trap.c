@@ -62,8 +62,10 @@ static not_inline void user_sync(struct vcpu *vcpu, uint64_t esr)
 }
 
 /* WFI: sleeps until a virtual interrupt is there for it. */
-static void machine_wfx(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr)
+static not_inline void machine_wfx(struct vcpu *vcpu, uint64_t esr)
 {
+    struct cpu *cpu = cpu_this();
+
     skip(vcpu);
     if (esr & 1) { /* WFE is not trapped; if it is, it is a hint */
         dispatch_yield(cpu);
@@ -198,15 +200,12 @@ static not_inline void machine_argo(struct vcpu *vcpu)
         x[0] = (uint64_t)result;
 }
 
-/* All but data aborts and Argo. */
+/* All but data aborts, WFI and Argo. */
 static not_inline void machine_sync(struct vcpu *vcpu, uint64_t esr)
 {
     struct cpu *cpu = cpu_this();
 
     switch (ESR_EC(esr)) {
-    case EC_WFX:
-        machine_wfx(cpu, vcpu, esr);
-        break;
     case EC_FP:
         if (!context_fp_used(cpu, vcpu))
             vcpu->takes = VCPU_TAKES_UNDEFINED;
@@ -248,6 +247,8 @@ void trap_sync(struct vcpu *vcpu, uint64_t esr)
     if (!vcpu->user) {
         if (likely(ESR_EC(esr) == EC_DABORT_LOW))
             machine_data_abort(vcpu, esr);
+        else if (ESR_EC(esr) == EC_WFX)
+            machine_wfx(vcpu, esr);
         else if ((uint32_t)esr != ESR_ARGO || x[16] != KEEL_ARGO_HYPERCALL)
             machine_sync(vcpu, esr);
         else if ((status = argo_check(x[0], x[3], x[4])) == 0)

@@ -128,8 +128,8 @@ static uint32_t priority(const struct vgic_bank *bank, uint32_t i) REQUIRES(bank
 
 #pragma GCC unroll 8
     for (uint32_t plane = 0; plane < VGIC_PRIORITY_BITS; plane++)
-        value |= (bank->priority[plane] >> i & 1) << (7 - plane);
-    return value;
+        value = value << 1 | (bank->priority[plane] >> i & 1);
+    return value << (8 - VGIC_PRIORITY_BITS);
 }
 
 /* Interrupts of a vCPU: a word for each of the banks. The best of them, or NO_CHOICE. */
@@ -520,7 +520,7 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     left = (pending(bank) | bank->active) & bit;
     if (bank->hw & bit && !ended)
         release(n, bit & ~(bank->active | bank->latch));
-    moved = left & ~(bank->active | bank->target[vcpu->index]);
+    moved = left ? left & ~(bank->active | bank->target[vcpu->index]) : 0;
     if (unlikely(moved))
         kicks = mark_all(vcpu->domain, bank, n, moved);
     lock_release(&bank->lock);
@@ -565,47 +565,46 @@ void vgic_fold(struct vcpu *vcpu)
  * are free ones: false if that was not far enough. An edge that is pending again while it is active
  * can wait in the same list register, if no others wait to come first.
  */
-static bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t control, bool others)
+static in_line bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t control, bool others)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     struct vgic_bank *bank = own_bank(vcpu, n);
     uint32_t free = ((1u << gic_lrs()) - 1) & ~(uint32_t)vgic->used;
-    uint32_t ready, mine, active, left;
-    uint32_t set = 0, lend = 0;
+    uint32_t ready, mine, active, wanted, left, pends, waits, hw, ends;
 
     lock_take(&bank->lock);
     ready = deliverable(bank, control);
     mine = ready & bank->target[vcpu->index];
     active = bank->active & bank->owned[vcpu->index];
-    left = (active | (mine & ~bank->active)) & ~bank->loaded & mask;
-    for (; left && free; left = rest(left), free = rest(free)) {
-        uint32_t bit = left & -left;
+    wanted = (active | (mine & ~bank->active)) & ~bank->loaded & mask;
+    pends = ~active | (others ? 0 : mine & bank->edge & ~bank->hw);
+    /* What must be looked at again at its end: a level (L1), a pending one left behind. Of one
+     * that is held the physical interrupt does that. */
+    waits = ready & ~pends;
+    hw = (bank->hw & ~waits) | (n ? 0 : vgic->held);
+    ends = ~hw & (waits | ~bank->edge);
+    for (left = wanted; left && free; left = rest(left), free = rest(free)) {
+        uint32_t i = first(left);
         uint32_t slot = first(free);
-        uint32_t pends = active & bit ? (others ? 0 : mine & bank->edge & ~bank->hw) : ~0u;
-        /* What must be looked at again at its end: a level (L1), a pending one left behind. Of one
-         * that is held the physical interrupt does that. */
-        uint32_t waits = pends & bit ? 0 : ready & bit;
-        uint32_t hw = ((bank->hw & ~waits) | (n ? 0 : vgic->held)) & bit;
         struct vgic_lr lr = {
-            .intid = (uint16_t)(n * 32 + first(left)),
-            .priority = (uint8_t)priority(bank, first(left)),
-            .flags = (uint8_t)((bank->group1 & bit ? LR_GROUP1 : 0) | (hw ? LR_HW : 0) |
-                               (pends & bit ? LR_PENDING : 0) | (active & bit ? LR_ACTIVE : 0) |
-                               (!hw && (waits || !(bank->edge & bit)) ? LR_EOI : 0)),
+            .intid = (uint16_t)(n * 32 + i),
+            .priority = (uint8_t)priority(bank, i),
+            .flags = (uint8_t)((bank->group1 >> i & 1) * LR_GROUP1 | (hw >> i & 1) * LR_HW |
+                               (pends >> i & 1) * LR_PENDING | (active >> i & 1) * LR_ACTIVE |
+                               (ends >> i & 1) * LR_EOI),
         };
 
-        lend |= pends & bit;
-        set |= bit;
         vgic->used |= (uint8_t)(1u << slot);
         if (lr.intid < VGIC_SGIS)
             vgic->slot[lr.intid] = (uint8_t)slot;
         gic_lr_put(slot, lr);
     }
-    if (set) {
-        WRITE(bank->lent, bank->lent | (bank->latch & lend));
-        WRITE(bank->latch, bank->latch & ~lend);
-        WRITE(bank->loaded, bank->loaded | set);
-        WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] | set);
+    wanted &= ~left; /* those that found one */
+    if (wanted) {
+        WRITE(bank->lent, bank->lent | (bank->latch & wanted & pends));
+        WRITE(bank->latch, bank->latch & ~(wanted & pends));
+        WRITE(bank->loaded, bank->loaded | wanted);
+        WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] | wanted);
     }
     lock_release(&bank->lock);
     return !left;
