@@ -125,16 +125,23 @@ bool context_fp_used(struct cpu *cpu, struct vcpu *vcpu)
     return true;
 }
 
+/* Two registers of a machine, whose places in arch_el1 are neighbours, and take one access. */
+#define SAVE(one, register1, two, register2)                                                       \
+    {                                                                                              \
+        uint64_t a = sysreg_read(register1), b = sysreg_read(register2);                           \
+        el1->one = a, el1->two = b;                                                                \
+    }
+#define LOAD(one, register1, two, register2)                                                       \
+    __asm__ volatile("msr " #register1 ", %0\n\tmsr " #register2 ", %1" ::"r"(el1->one), "r"(el1->two));
+
 /* Controls: the machine's <-> neutral. */
 
 static inline void controls_save(struct cpu *cpu)
 {
     struct arch_el1 *el1 = &cpu->arch.loaded->arch.el1;
 
-    el1->tcr = sysreg_read(tcr_el1);
-    el1->sctlr = sysreg_read(sctlr_el1);
-    el1->cpacr = sysreg_read(cpacr_el1);
-    el1->cntkctl = sysreg_read(cntkctl_el1);
+    SAVE(tcr, tcr_el1, sctlr, sctlr_el1)
+    SAVE(cpacr, cpacr_el1, cntkctl, cntkctl_el1)
     el1->mdscr = sysreg_read(mdscr_el1);
     sysreg_write(tcr_el1, TCR_NEUTRAL);
     sysreg_write(sctlr_el1, SCTLR_NEUTRAL);
@@ -151,10 +158,8 @@ static void controls_load(struct cpu *cpu, struct vcpu *vcpu)
 
     isb();
     sysreg_write(mdscr_el1, el1->mdscr);
-    sysreg_write(cntkctl_el1, el1->cntkctl);
-    sysreg_write(cpacr_el1, el1->cpacr);
-    sysreg_write(sctlr_el1, el1->sctlr);
-    sysreg_write(tcr_el1, el1->tcr);
+    LOAD(cpacr, cpacr_el1, cntkctl, cntkctl_el1)
+    LOAD(sctlr, sctlr_el1, tcr, tcr_el1)
     cpu->arch.neutral = false;
 }
 
@@ -192,7 +197,6 @@ static void timer_fold(struct vcpu *vcpu)
     vgic_let_go(vcpu, KEEL_TIMER_VIRTUAL);
 }
 
-/* Two at a time: in arch_el1 they are neighbours, and take one access. */
 #define EL1_REGISTERS(DO)                                                                          \
     DO(ttbr0, ttbr0_el1, ttbr1, ttbr1_el1)                                                         \
     DO(mair, mair_el1, amair, amair_el1)                                                           \
@@ -207,16 +211,11 @@ void arch_unload(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->arch.loaded;
     struct arch_el1 *el1 = &vcpu->arch.el1;
-    uint64_t a, b;
 
     if (!cpu->arch.neutral)
         controls_save(cpu);
-#define SAVE(one, register1, two, register2)                                                       \
-    a = sysreg_read(register1), b = sysreg_read(register2), el1->one = a, el1->two = b;
     EL1_REGISTERS(SAVE)
-#undef SAVE
-    el1->cntv_ctl = sysreg_read(cntv_ctl_el0);
-    el1->cntv_cval = sysreg_read(cntv_cval_el0);
+    SAVE(cntv_ctl, cntv_ctl_el0, cntv_cval, cntv_cval_el0)
     sysreg_write(cntv_ctl_el0, 0);
     vgic_let_go(vcpu, KEEL_TIMER_VIRTUAL);
     gic_state_save(&vcpu->arch.gic);
@@ -231,23 +230,16 @@ void arch_unload(struct cpu *cpu)
 static void load(struct cpu *cpu, struct vcpu *vcpu)
 {
     const struct arch_el1 *el1 = &vcpu->arch.el1;
-    uint64_t a, b;
 
     __atomic_store_n(&vcpu->loaded_on, (uint8_t)cpu->index, __ATOMIC_SEQ_CST);
     cpu->arch.loaded = vcpu;
     space_enter(&vcpu->domain->space, cpu->index, vcpu->index);
-#define LOAD(one, register1, two, register2)                                                       \
-    a = el1->one, b = el1->two;                                                                    \
-    sysreg_write(register1, a);                                                                    \
-    sysreg_write(register2, b);
     EL1_REGISTERS(LOAD)
-#undef LOAD
     /* What the hidden DISR_EL1 is for a machine, and nothing traps. */
     if (ID_FIELD(sysreg_read(id_aa64pfr0_el1), ID_AA64PFR0_RAS))
         sysreg_write(VDISR_EL2, 0);
     sysreg_write(vmpidr_el2, vcpu->arch.mpidr);
-    sysreg_write(cntv_cval_el0, el1->cntv_cval);
-    sysreg_write(cntv_ctl_el0, el1->cntv_ctl);
+    LOAD(cntv_cval, cntv_cval_el0, cntv_ctl, cntv_ctl_el0)
     gic_state_load(&vcpu->arch.gic);
 }
 

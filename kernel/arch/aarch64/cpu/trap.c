@@ -192,12 +192,15 @@ static not_inline void machine_argo(struct vcpu *vcpu)
     uint64_t *x = vcpu->registers.x;
     int64_t result = argo_call(vcpu, x[0], x[1], x[2], x[3], x[4]);
 
-    if (unlikely(result == -KEEL_EACCES))
-        domain_refused(vcpu->domain, CALL_ARGO, x);
-    if (result == ARGO_AGAIN)
-        arch_call_again(vcpu);
-    else
-        x[0] = (uint64_t)result;
+    if (unlikely(result < 0)) {
+        if (result == ARGO_AGAIN) {
+            arch_call_again(vcpu);
+            return;
+        }
+        if (result == -KEEL_EACCES)
+            domain_refused(vcpu->domain, CALL_ARGO, x);
+    }
+    x[0] = (uint64_t)result;
 }
 
 /* All but data aborts, WFI and Argo. */
