@@ -56,6 +56,7 @@ struct policy {
 
 extern const struct policy policy_credit2;
 extern const struct policy policy_equal;
+extern const struct policy policy_null;
 extern const struct policy policy_sample;
 
 /* For policies. */
