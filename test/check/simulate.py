@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""keel-simulate as people use it: figures as CSV, pictures that are SVG, and mistakes told. Argument: the program. TAP on
-standard output."""
+"""keel-simulate as people use it: figures as CSV, pictures that are SVG, mistakes told, and a policy of one's own. Argument: the
+program. TAP on standard output."""
 import csv
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,12 +71,53 @@ def test_speed(tap, folder):
     tap.check('events are counted', int(events) > 100000)
 
 
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text, f'{path.name} has no {old}'
+    path.write_text(text.replace(old, new))
+
+
+def test_own(tap, folder):
+    """What the sample policy's README says to do: copy it, name it in three places, change its rule, simulate."""
+    tree = folder / 'tree'
+    for name in 'kernel', 'abi':
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).symlink_to(ROOT / name)
+    scheduler = tree / 'services/scheduler'
+    shutil.copytree(ROOT / 'services/scheduler', scheduler)
+    shutil.copytree(scheduler / 'sample', scheduler / 'mine')
+    lines = len((scheduler / 'mine/policy.c').read_text().splitlines())
+    tap.check('the sample policy has at most 200 lines', lines <= 200)
+    replace(scheduler / 'mine/policy.c', 'sample', 'mine')
+    replace(scheduler / 'meson.build', "'sample'", "'sample', 'mine'")
+    replace(scheduler / 'policy.h', 'policy_sample;', 'policy_sample;\nextern const struct policy policy_mine;')
+    replace(scheduler / 'simulator/main.c', '&policy_sample', '&policy_sample, &policy_mine')
+    # The rule, the other way round: who used little goes last.
+    replace(scheduler / 'mine/policy.c', '? RANK_LIGHT', '? RANK_HEAVY /*')
+    replace(scheduler / 'mine/policy.c', ': RANK_HEAVY;', '*/ : RANK_LIGHT;')
+    sources = [*(scheduler / 'simulator').glob('*.c'), scheduler / 'policy.c', *scheduler.glob('*/policy.c'),
+               *(tree / 'kernel/cpu' / f'{name}.c' for name in ('bucket', 'cpu', 'dispatch', 'timer', 'vcpu')),
+               tree / 'kernel/arch/host/base.c']
+    program = tree / 'simulate'
+    built = subprocess.run(['cc', '-std=gnu17', '-O1', '-Wall', '-Wextra', '-Werror', '-I', tree / 'abi', '-I', scheduler,
+                            '-I', tree / 'kernel', '-I', tree / 'kernel/arch/host', *sources, '-lm', '-o', program],
+                           capture_output=True, text=True, check=False)
+    tap.check('its copy is built', built.returncode == 0)
+    share = {}
+    for policy in 'sample', 'mine':
+        result = subprocess.run([program, '--policy', policy, EXAMPLES / 'sleepers.txt'], capture_output=True, text=True,
+                                check=False)
+        share[policy] = sum(float(row['share_percent']) for row in rows(result.stdout) if row['vcpu'] == 'control.0')
+    tap.check('the rule that was changed shows: who used little gets nothing', share['sample'] > 4.9 and share['mine'] < 1)
+
+
 def main():
     with Tap() as tap, tempfile.TemporaryDirectory() as folder:
         for path in sorted(EXAMPLES.glob('*.txt')):
             test_figures(tap, path, pathlib.Path(folder))
         test_mistakes(tap, pathlib.Path(folder))
         test_speed(tap, pathlib.Path(folder))
+        test_own(tap, pathlib.Path(folder))
 
 
 if __name__ == '__main__':

@@ -338,6 +338,8 @@ static const struct {
     {4, 64, ALL, 2, 4.5},
     {8, 33, EQUAL, 2, 2},
     {8, 64, FIVE, 4.5, 6},
+    {16, 17, EQUAL, 1.5, 6.5},
+    {32, 33, EQUAL, 4.5, 19},
 };
 
 START_TEST(fair)
