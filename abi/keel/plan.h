@@ -11,6 +11,8 @@
 #define KEEL_SLOTS_MAX 64    /* per CPU */
 #define KEEL_BUCKETS_MAX 128 /* per machine, shared by all CPUs */
 #define KEEL_BUCKET_NONE 0xffffu
+#define KEEL_WEIGHT_DEFAULT 256u
+#define KEEL_WEIGHT_MAX     0xffffu
 
 enum keel_slot_flags {
     KEEL_SLOT_HARD = 1u << 0, /* out of budget: does not run, not even in the background */
@@ -21,12 +23,13 @@ struct keel_plan_slot {
     uint16_t domain;
     uint16_t vcpu;
     uint16_t bucket;  /* index, or KEEL_BUCKET_NONE: no limit */
-    uint8_t rank;     /* lower runs first; equal ranks share equally */
+    uint8_t rank;     /* lower runs first; equal ranks share by weight */
     uint8_t flags;    /* enum keel_slot_flags */
     uint32_t min_run; /* ns that it runs before an equal or better slot's wake preempts it */
+    uint32_t weight;  /* 1 to KEEL_WEIGHT_MAX; 0: KEEL_WEIGHT_DEFAULT */
     int32_t status;   /* out: 0 or a negative error */
 };
-KEEL_ABI_SIZE(struct keel_plan_slot, 16);
+KEEL_ABI_SIZE(struct keel_plan_slot, 20);
 
 struct keel_plan_bucket {
     uint16_t index;
@@ -39,7 +42,8 @@ struct keel_plan_bucket {
 KEEL_ABI_SIZE(struct keel_plan_bucket, 32);
 
 /* Followed by nbuckets buckets, then nslots slots. Slots replace the CPU's list as a whole;
- * they come in the order of their ranks (one that does not is refused). */
+ * they come in the order of their ranks (one that does not is refused). Equals begin anew, in the order of the
+ * list; a turn goes on if its slot is where it was. */
 struct keel_plan {
     uint32_t epoch;    /* the committer's own count: a commit with less than its last one is stale */
     uint16_t cpu;

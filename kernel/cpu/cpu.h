@@ -19,9 +19,11 @@ struct slot {
     struct bucket *bucket; /* NULL: no limit */
     struct keel_plan_slot entry;
     uint64_t min_run; /* counter ticks */
-    uint64_t vtime;   /* virtual time: the ticks that it has had among those of its rank */
-    uint64_t latest;  /* in the first slot of a rank: with how many a turn began, at most */
+    uint64_t vtime;   /* virtual time: what it has had among those of its rank; see `pace` */
+    uint64_t latest;  /* in the first slot of a rank: with how much a turn began, at most */
     uint64_t *equals; /* that of its rank */
+    uint32_t pace;    /* virtual time of a tick, in units of 1 / PACE_DEFAULT: less for who weighs more */
+    uint64_t slice;   /* of the plan, in virtual time */
 };
 
 struct cpu {
@@ -50,7 +52,8 @@ struct cpu {
     uint64_t armed;       /* what the hardware's timer is set to; TIME_NEVER: it is off */
     uint64_t timers_due;  /* atomic; written under the lock: when the first of `timers` is due */
     uint64_t next_refill; /* earliest refill, or end of the lease, that could change the choice */
-    uint64_t *turn_vtime; /* its virtual time */
+    uint64_t *turn_vtime; /* its virtual time, */
+    uint32_t turn_pace;   /* and how fast that goes */
     uint64_t background;  /* `latest` of those outside the plan */
     uint16_t shown_rank;  /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
     uint16_t best_rank;   /* atomic: of the plan's first slot, or RANK_BACKGROUND */

@@ -158,12 +158,14 @@ static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
     lock_take(&cpu->lock);
 }
 
-/* Equals take their turns in the order of their virtual times: the CPU time that each has had among them. No
- * more than a slice from that of the last one chosen counts: sleep saves up no more turns than that, and who had
- * the CPU alone waits no longer for one. */
-static inline uint64_t vtime_of(uint64_t own, uint64_t latest, uint64_t slice)
+/* Equals take their turns in the order of their virtual times: the CPU time that each has had among them, by
+ * weight. No more than a slice from that of the last one chosen counts: sleep saves up no more turns than that,
+ * and who had the CPU alone waits no longer for one. */
+static inline uint64_t vtime_of(uint64_t *own, uint64_t latest, uint64_t slice)
 {
-    return min(own > latest - slice ? own : latest - slice, latest + slice);
+    if (unlikely(*own > latest + slice))
+        *own = latest + slice; /* for good: or it would be put off with the others' turns */
+    return *own > latest - slice ? *own : latest - slice;
 }
 
 /* `lasting`: the owner of a turn that may go on, or NULL. */
@@ -208,12 +210,12 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
     uint32_t looks = 0;
 
     for (uint32_t i = awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
-        const struct slot *slot = &cpu->slot[i];
+        struct slot *slot = &cpu->slot[i];
         struct vcpu *owner = *slot->vcpu;
         uint32_t rank = RANK_PLAN + slot->entry.rank;
         bool by_deadline = slot->entry.flags & KEEL_SLOT_EDF;
         bool mine = i == cpu->turn_slot && owner == lasting;
-        uint64_t vtime = mine ? 0 : vtime_of(slot->vtime, *slot->equals, cpu->slice);
+        uint64_t vtime = mine ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
         uint64_t deadline = TIME_NEVER;
         struct vcpu *run;
 
@@ -267,7 +269,7 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
             bits |= 1ul << (cpu->current->id % 64);
         for (; bits; bits &= bits - 1) {
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
-            uint64_t vtime = vtime_of(vcpu->vtime, cpu->background, cpu->slice);
+            uint64_t vtime = vtime_of(&vcpu->vtime, cpu->background, cpu->slice);
 
             breathe(cpu, &looks);
             if (vtime >= best->vtime || !vcpu->domain ||
@@ -330,7 +332,7 @@ void dispatch_account(struct cpu *cpu)
 
     if (cpu->owner) {
         cpu->owner->run_time += now - cpu->since;
-        *cpu->turn_vtime += now - cpu->since;
+        *cpu->turn_vtime += (now - cpu->since) * cpu->turn_pace / PACE_DEFAULT;
     }
     cpu->since = now;
 }
@@ -351,6 +353,7 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
     uint64_t slice = cpu->slice;
 
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
+    cpu->turn_pace = slot ? slot->pace : PACE_DEFAULT;
     if (choice->vtime)
         *cpu->turn_vtime = choice->vtime;
     if (*equals < choice->vtime)
@@ -486,10 +489,9 @@ void dispatch_wake(struct vcpu *vcpu)
 
 void dispatch_yield(struct cpu *cpu)
 {
-    uint64_t now = time_now();
+    uint64_t now = time_now(), left = now < cpu->slice_end ? cpu->slice_end - now : 0;
 
-    /* As if it had used up its slice. */
-    *cpu->turn_vtime += cpu->slice_end - now;
+    *cpu->turn_vtime += left * cpu->turn_pace / PACE_DEFAULT; /* as if it had used that */
     cpu->slice_end = now;
     __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
 }
@@ -506,6 +508,7 @@ static int32_t bucket_check(const struct keel_plan_bucket *bucket)
 static int32_t slot_check(const struct keel_plan_slot *slot)
 {
     if (slot->domain >= KEEL_DOMAINS_MAX || slot->vcpu >= KEEL_VCPUS_MAX ||
+        slot->weight > KEEL_WEIGHT_MAX ||
         (slot->bucket >= KEEL_BUCKETS_MAX && slot->bucket != KEEL_BUCKET_NONE) ||
         (slot->flags & ~(uint32_t)(KEEL_SLOT_HARD | KEEL_SLOT_EDF)))
         return -KEEL_EINVAL;
@@ -542,13 +545,14 @@ static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIR
     slot->bucket = entry->bucket != KEEL_BUCKET_NONE ? &buckets[entry->bucket] : NULL;
     slot->entry = *entry;
     slot->min_run = time_from_ns(entry->min_run);
+    slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / (entry->weight ?: KEEL_WEIGHT_DEFAULT);
+    slot->slice = cpu->slice * slot->pace / PACE_DEFAULT;
     slot->vtime = 0;
     slot->latest = VTIME_FIRST;
     slot->equals = i && slot[-1].entry.rank == entry->rank ? slot[-1].equals : &slot->latest;
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)i, __ATOMIC_RELAXED);
-    if (entry->flags & KEEL_SLOT_EDF)
-        cpu->by_deadline = true;
+    cpu->by_deadline |= (entry->flags & KEEL_SLOT_EDF) != 0;
     if (entry->flags & KEEL_SLOT_HARD)
         cpu->hard[entry->domain] |= (uint16_t)(1u << entry->vcpu);
 }
@@ -578,7 +582,6 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
     cpu->slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
     plan_forget(cpu);
     cpu->lease_end = now + time_from_ns(plan->lease ? plan->lease : LEASE_DEFAULT_NS);
-    cpu->turn_slot = SLOT_NONE;
     for (uint32_t i = 0; i < plan->nslots; i++)
         if (slots[i].status == 0)
             slot_add(cpu, &slots[i]);

@@ -3,7 +3,7 @@
  * Dispatch: which vCPU runs next on a CPU, by numbers that a policy committed. kernel-rules.md 2, 5.
  *
  * Order: reserve (of the boot configuration), then the plan's slots by rank, then whatever is ready and
- * has no hard limit. Equals share the CPU equally. A slot whose vCPU waits for a service's answer runs that
+ * has no hard limit. Equals share the CPU by weight. A slot whose vCPU waits for a service's answer runs that
  * service instead, on its own time (helping, D2), along at most HELP_DEPTH services.
  */
 #ifndef KERNEL_CPU_DISPATCH_H
@@ -16,6 +16,7 @@
 #define RANK_RESERVE 0u
 #define RANK_PLAN 1u         /* + the slot's rank */
 #define RANK_BACKGROUND 0x200u
+#define PACE_DEFAULT (1u << 16)
 #define VTIME_FIRST (1ul << 62) /* more than any slice, and further from its end than any time */
 #define RANK_NONE 0xffffu /* nothing runs, or it is being chosen */
 #define SLICE_DEFAULT_NS 5000000u

@@ -307,6 +307,33 @@ START_TEST(sleep_saves_up_a_slice)
 }
 END_TEST
 
+/* Weights from the least to the most. */
+START_TEST(equals_share_by_weight)
+{
+    static const struct {
+        uint32_t weight[3];
+        uint64_t due[3]; /* of 660 ms */
+    } cases[] = {
+        {{0, 512, 0}, {165 * MS, 330 * MS, 165 * MS}},
+        {{1, 64, 1}, {10 * MS, 640 * MS, 10 * MS}},
+        {{65535, 65535, 65535}, {220 * MS, 220 * MS, 220 * MS}},
+        {{1, 1, 1}, {220 * MS, 220 * MS, 220 * MS}},
+        {{100, 200, 300}, {110 * MS, 220 * MS, 330 * MS}},
+    };
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++) {
+        domain_make(d, 1, false, VCPU_READY);
+        slots[d - 1].weight = cases[_i].weight[d - 1];
+    }
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    run_until(660 * MS);
+    for (uint16_t d = 1; d <= 3; d++)
+        share_is(d, cases[_i].due[d - 1], 2 * MS);
+}
+END_TEST
+
 /* Who had the CPU alone has not had it at the others' cost. */
 START_TEST(time_alone_does_not_count)
 {
@@ -327,27 +354,26 @@ START_TEST(time_alone_does_not_count)
 }
 END_TEST
 
-/* Nor on another CPU. */
+/* Nor on another CPU: whoever of them it was. */
 START_TEST(time_elsewhere_does_not_count)
 {
+    uint16_t was = (uint16_t)_i;
+
     machine_start(2);
-    for (uint16_t d = 1; d <= 3; d++)
-        domain_make(d, 1, false, d == 1 ? VCPU_READY : VCPU_WAITING);
-    domains[1].cpus = 2;
-    run_until(500 * MS);
-    domains[1].cpus = 1; /* it has had 500 ms where nobody else was */
-    for (uint16_t d = 2; d <= 3; d++) {
-        domains[d].cpus = 1;
-        vcpu_kick(domains[d].vcpu[0]);
+    for (uint16_t d = 1; d <= 3; d++) {
+        domain_make(d, 1, false, d == was ? VCPU_READY : VCPU_WAITING);
+        domains[d].cpus = d == was ? 2 : 1;
     }
+    run_until(500 * MS);
+    domains[was].cpus = 1; /* it has had 500 ms where nobody else was */
     machine.kicked[1] = cpu_at(1)->resched = true;
-    vcpu_leave(cpu_at(1), domains[1].vcpu[0], VCPU_WAITING);
+    vcpu_leave(cpu_at(1), domains[was].vcpu[0], VCPU_WAITING);
     settle();
-    vcpu_kick(domains[1].vcpu[0]);
+    for (uint16_t d = 1; d <= 3; d++)
+        vcpu_kick(domains[d].vcpu[0]);
     run_until(800 * MS);
-    share_is(1, 600 * MS, 10 * MS);
-    for (uint16_t d = 2; d <= 3; d++)
-        share_is(d, 100 * MS, 10 * MS);
+    for (uint16_t d = 1; d <= 3; d++)
+        share_is(d, d == was ? 600 * MS : 100 * MS, 10 * MS);
 }
 END_TEST
 
@@ -743,7 +769,8 @@ START_TEST(commits_are_checked)
     struct keel_plan_bucket bucket = {.index = 1, .budget = MS, .period = 10 * MS};
     struct keel_plan_bucket bad[] = {bucket, bucket, bucket, bucket, bucket};
     struct keel_plan_slot slots[] = {slot(1, NONE, 1, 0), slot(KEEL_DOMAINS_MAX, NONE, 1, 0),
-                                     slot(1, KEEL_BUCKETS_MAX, 1, 0), slot(1, NONE, 1, 0x80)};
+                                     slot(1, KEEL_BUCKETS_MAX, 1, 0), slot(1, NONE, 1, 0x80),
+                                     slot(1, NONE, 1, 0)};
     struct keel_plan plan = {.cpu = 1};
 
     machine_start(1);
@@ -756,12 +783,13 @@ START_TEST(commits_are_checked)
     bad[2].period = 99999;
     bad[3].deadline = 11 * MS;
     bad[4].budget = 1000 * MS;
-    ck_assert_int_eq(commit(0, 5, bad, 5, slots, 4, 0), 0);
+    slots[4].weight = KEEL_WEIGHT_MAX + 1;
+    ck_assert_int_eq(commit(0, 5, bad, 5, slots, 5, 0), 0);
     ck_assert_int_eq(bad[0].status, 0);
     for (int i = 1; i < 5; i++)
         ck_assert_int_eq(bad[i].status, -KEEL_EINVAL);
     ck_assert_int_eq(slots[0].status, 0);
-    for (int i = 1; i < 4; i++)
+    for (int i = 1; i < 5; i++)
         ck_assert_int_eq(slots[i].status, -KEEL_EINVAL);
     ck_assert_uint_eq(cpu_at(0)->slots, 1);
     ck_assert_int_eq(commit(0, 4, NULL, 0, slots, 1, 0), -KEEL_ESTALE);
@@ -823,8 +851,9 @@ int main(void)
     tcase_add_test(tcase, equal_slots_share);
     tcase_add_loop_test(tcase, who_hands_over_keeps_nobody_out, 0, 2);
     tcase_add_loop_test(tcase, sleep_saves_up_a_slice, 0, 2);
+    tcase_add_loop_test(tcase, equals_share_by_weight, 0, 5);
     tcase_add_loop_test(tcase, time_alone_does_not_count, 0, 2);
-    tcase_add_test(tcase, time_elsewhere_does_not_count);
+    tcase_add_loop_test(tcase, time_elsewhere_does_not_count, 1, 4);
     tcase_add_test(tcase, better_rank_runs_first);
     tcase_add_test(tcase, min_run_delays_preemption);
     tcase_add_test(tcase, buckets_give_shares);
