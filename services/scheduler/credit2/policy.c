@@ -33,6 +33,7 @@
 #define WEIGHT_MAX      65535u
 #define CREDIT_MAX_NS   50000000ll
 #define CORRECT_NS      1000000000ll /* within which what somebody has not had is made up for */
+#define AGAIN_NS        30000000ull  /* between two plans, unless somebody came or went */
 #define CORRECTION_NS   200000000ull /* between two corrections */
 #define PIECES_MAX      8u
 #define SETS_MAX        32u
@@ -103,6 +104,8 @@ static struct {
     uint32_t ratelimit;
     uint32_t slice;
     bool changed; /* a parameter */
+    bool flipped; /* somebody wants all, or sleeps, since the last plans */
+    bool drifted; /* those who sleep want more, or less */
 
     struct unit unit[KEEL_DOMAINS_MAX][KEEL_VCPUS_MAX];
     struct unit *list[POLICY_VCPUS_MAX];
@@ -383,18 +386,17 @@ static bool look_all(const struct policy_snapshot *snapshot)
     changed |= before != credit2.n;
     credit2.last = snapshot->now;
     credit2.changed = false;
-    changed |= classify();
+    credit2.flipped |= classify();
 
     for (uint32_t i = 0; i < credit2.n; i++)
         credit2.list[i]->counts = credit2.list[i]->busy;
     asleep_collect();
-    /* What was due before is no measure of what is due now. */
-    for (uint32_t i = 0; i < credit2.n && changed; i++)
-        credit2.list[i]->credit = 0;
     for (uint32_t i = 0; i < KEEL_CPUS_MAX; i++)
-        changed |= credit2.asleep[i] > credit2.planned[i] + DRIFT ||
-                   credit2.planned[i] > credit2.asleep[i] + DRIFT;
-    return changed;
+        credit2.drifted |= credit2.asleep[i] > credit2.planned[i] + DRIFT ||
+                           credit2.planned[i] > credit2.asleep[i] + DRIFT;
+    credit2.flipped |= changed;
+    return changed ||
+           ((credit2.flipped || credit2.drifted) && snapshot->now >= credit2.made_at + AGAIN_NS);
 }
 
 /* Where. */
@@ -451,11 +453,9 @@ static void place_whole(void)
         order[at] = unit;
         n++;
     }
-    for (uint32_t i = 0; i < n; i++)
-        if (room[order[i]->home] + ROUNDING >= order[i]->rate)
-            piece_add(order[i], order[i]->home, order[i]->rate);
     for (uint32_t i = 0; i < n; i++) {
-        int cpu = order[i]->pieces ? -1 : cpu_find(order[i], true);
+        int cpu = room[order[i]->home] + ROUNDING >= order[i]->rate ? order[i]->home
+                                                                    : cpu_find(order[i], true);
 
         if (cpu >= 0)
             piece_add(order[i], (uint16_t)cpu, order[i]->rate);
@@ -874,7 +874,7 @@ static void make_rest(struct made *made, uint16_t cpu, bool equal)
 /* Whether somebody is to be corrected, so that commits are worth it. */
 static bool unfair(uint64_t now)
 {
-    if (now < credit2.made_at + CORRECTION_NS)
+    if (credit2.flipped || credit2.drifted || now < credit2.made_at + CORRECTION_NS)
         return false;
     for (uint32_t i = 0; i < credit2.n; i++)
         if (credit2.list[i]->credit > 2 * (int64_t)credit2.slice ||
@@ -962,6 +962,10 @@ static uint64_t look(const struct policy_snapshot *snapshot)
 {
     if (!look_all(snapshot))
         return unfair(snapshot->now) ? make_all(snapshot->now) : 0;
+    /* What was due before is no measure of what is due now. */
+    for (uint32_t i = 0; i < credit2.n && credit2.flipped; i++)
+        credit2.list[i]->credit = 0;
+    credit2.flipped = credit2.drifted = false;
     divide();
     memcpy(credit2.planned, credit2.asleep, sizeof credit2.planned);
     for (uint32_t i = 0; i < credit2.n; i++)
