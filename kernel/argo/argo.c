@@ -207,12 +207,10 @@ static void take_out(struct argo_ring **link, const struct argo_ring *ring)
 
 static inline bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    uint32_t left = LOCK_TRIES;
-
-    while (unlikely(!lock_try(lock)))
-        if (--left == 0)
-            return false;
-    return true;
+    for (uint32_t left = LOCK_TRIES; left != 0; left--)
+        if (likely(lock_try(lock)))
+            return true;
+    return false;
 }
 
 /* The ring of a domain that takes messages of the caller, locked. False: see *status. */

@@ -15,15 +15,16 @@
 struct vcpu;
 
 struct slot {
-    struct vcpu **vcpu; /* where its domain keeps who it is in this life */
+    struct vcpu **vcpu;    /* where its domain keeps who it is in this life */
     struct bucket *bucket; /* NULL: no limit */
-    struct keel_plan_slot entry;
-    uint64_t min_run; /* counter ticks */
-    uint64_t vtime;   /* virtual time: what it has had among those of its rank; see `pace` */
-    uint64_t latest;  /* in the first slot of a rank: with how much a turn began, at most */
-    uint64_t *equals; /* that of its rank */
-    uint32_t pace;    /* virtual time of a tick, in units of 1 / PACE_DEFAULT: less for who weighs more */
-    uint64_t slice;   /* of the plan, in virtual time */
+    uint64_t min_run;      /* counter ticks */
+    uint64_t vtime;        /* virtual time: what it has had among those of its rank; see `pace` */
+    uint64_t latest;       /* in the first slot of a rank: with how much a turn began, at most */
+    uint64_t *equals;      /* that of its rank */
+    uint8_t rank, flags;
+    uint32_t
+        pace; /* virtual time of a tick, in units of 1 / PACE_DEFAULT: less for who weighs more */
+    uint64_t slice; /* of the plan, in virtual time */
 };
 
 struct cpu {
@@ -39,17 +40,17 @@ struct cpu {
     };
     uint32_t index;
     struct arch_cpu arch;
-    bool online;          /* atomic */
-    uint64_t grace;       /* atomic: the last grace whose beginning it saw, holding nothing older */
+    bool online;    /* atomic */
+    uint64_t grace; /* atomic: the last grace whose beginning it saw, holding nothing older */
 
-    uint64_t since;       /* when owner's turn began or was last accounted */
-    uint64_t slice_end;   /* when the turn ends, or TIME_NEVER */
+    uint64_t since;     /* when owner's turn began or was last accounted */
+    uint64_t slice_end; /* when the turn ends, or TIME_NEVER */
     uint64_t turn_start;
     struct bucket *turn_bucket; /* that the turn draws on, or NULL */
-    uint16_t turn_rank;   /* RANK_* or the slot's */
-    uint32_t turn_slot;   /* index in slots, or SLOT_NONE */
-    uint64_t turn_drawn;  /* ticks taken out of the bucket in advance */
-    uint64_t armed;       /* what the hardware's timer is set to; TIME_NEVER: it is off */
+    uint16_t turn_rank;         /* RANK_* or the slot's */
+    uint32_t turn_slot;         /* index in slots, or SLOT_NONE */
+    uint64_t turn_drawn;        /* ticks taken out of the bucket in advance */
+    uint64_t armed;             /* what the hardware's timer is set to; TIME_NEVER: it is off */
     uint64_t timers_due;  /* atomic; written under the lock: when the first of `timers` is due */
     uint64_t next_refill; /* earliest refill, or end of the lease, that could change the choice */
     uint64_t *turn_vtime; /* its virtual time, */
@@ -58,9 +59,10 @@ struct cpu {
     uint16_t shown_rank;  /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
     uint16_t best_rank;   /* atomic: of the plan's first slot, or RANK_BACKGROUND */
     bool by_deadline;     /* a slot of the plan has KEEL_SLOT_EDF */
-    uint8_t place[KEEL_DOMAINS_MAX][KEEL_VCPUS_MAX]; /* atomic: of its first in `slot`, or SLOT_NONE */
+    uint8_t place[KEEL_DOMAINS_MAX]
+                 [KEEL_VCPUS_MAX]; /* atomic: of its first in `slot`, or SLOT_NONE */
 
-    struct lock lock;     /* what follows */
+    struct lock lock; /* what follows */
     struct timer *timers GUARDED_BY(lock);
     uint32_t slots GUARDED_BY(lock);
     uint64_t planner GUARDED_BY(lock);   /* whose plan: domain id << 32 | incarnation */

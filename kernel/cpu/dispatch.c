@@ -212,8 +212,8 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
     for (uint32_t i = awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
         struct slot *slot = &cpu->slot[i];
         struct vcpu *owner = *slot->vcpu;
-        uint32_t rank = RANK_PLAN + slot->entry.rank;
-        bool by_deadline = slot->entry.flags & KEEL_SLOT_EDF;
+        uint32_t rank = RANK_PLAN + slot->rank;
+        bool by_deadline = slot->flags & KEEL_SLOT_EDF;
         bool mine = i == cpu->turn_slot && owner == lasting;
         uint64_t vtime = mine ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
         uint64_t deadline = TIME_NEVER;
@@ -310,8 +310,8 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
 
         if (i < cpu->slots && !only->domain->reserve.period &&
             has_time(cpu, slot->bucket, false, now, &deadline)) {
-            *best = (struct choice){only,       only, slot->bucket, RANK_PLAN + slot->entry.rank, i,
-                                    TIME_NEVER, 0};
+            *best =
+                (struct choice){only, only, slot->bucket, RANK_PLAN + slot->rank, i, TIME_NEVER, 0};
             break;
         }
         choose_reserve(cpu, now, lasting, best);
@@ -337,29 +337,29 @@ void dispatch_account(struct cpu *cpu)
     cpu->since = now;
 }
 
-/* As of the last accounting. */
-static void turn_end(struct cpu *cpu)
+/* As of the last accounting. next: whose turn begins, or NULL. */
+static void turn_end(struct cpu *cpu, struct vcpu *next)
 {
     if (cpu->turn_bucket)
         bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
     cpu->turn_bucket = NULL;
-    cpu->owner = NULL;
+    cpu->owner = next;
 }
 
 static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANALYSIS
 {
     struct slot *slot = choice->slot < SLOT_NONE ? &cpu->slot[choice->slot] : NULL;
-    uint64_t *equals = slot ? slot->equals : &cpu->background;
     uint64_t slice = cpu->slice;
 
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     cpu->turn_pace = slot ? slot->pace : PACE_DEFAULT;
-    if (choice->vtime)
-        *cpu->turn_vtime = choice->vtime;
-    if (*equals < choice->vtime)
-        *equals = choice->vtime;
+    if (unlikely(choice->vtime)) {
+        uint64_t *equals = slot ? slot->equals : &cpu->background;
 
-    cpu->owner = choice->owner;
+        *cpu->turn_vtime = choice->vtime;
+        *equals = choice->vtime > *equals ? choice->vtime : *equals;
+    }
+
     cpu->turn_start = cpu->since;
     cpu->turn_rank = (uint16_t)choice->rank;
     cpu->turn_slot = choice->slot;
@@ -439,7 +439,7 @@ void dispatch(struct cpu *cpu)
                 choice.rank == cpu->turn_rank && turn_lasts(cpu, cpu->since);
 
     if (!same)
-        turn_end(cpu);
+        turn_end(cpu, choice.owner);
     if (cpu->current && cpu->current != choice.run)
         release(cpu, cpu->current);
     cpu->current = choice.run;
@@ -465,7 +465,7 @@ static bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSI
     if (vcpu->user)
         return __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED) < shown;
     i = __atomic_load_n(&cpu->place[vcpu->domain->id][vcpu->index], __ATOMIC_RELAXED);
-    return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].entry.rank : RANK_BACKGROUND) < shown;
+    return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].rank : RANK_BACKGROUND) < shown;
 }
 
 void dispatch_wake(struct vcpu *vcpu)
@@ -543,13 +543,14 @@ static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIR
 
     slot->vcpu = &domains[entry->domain].vcpu[entry->vcpu];
     slot->bucket = entry->bucket != KEEL_BUCKET_NONE ? &buckets[entry->bucket] : NULL;
-    slot->entry = *entry;
+    slot->rank = entry->rank;
+    slot->flags = entry->flags;
     slot->min_run = time_from_ns(entry->min_run);
     slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / (entry->weight ?: KEEL_WEIGHT_DEFAULT);
     slot->slice = cpu->slice * slot->pace / PACE_DEFAULT;
     slot->vtime = 0;
     slot->latest = VTIME_FIRST;
-    slot->equals = i && slot[-1].entry.rank == entry->rank ? slot[-1].equals : &slot->latest;
+    slot->equals = i && slot[-1].rank == entry->rank ? slot[-1].equals : &slot->latest;
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)i, __ATOMIC_RELAXED);
     cpu->by_deadline |= (entry->flags & KEEL_SLOT_EDF) != 0;
@@ -586,7 +587,7 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
         if (slots[i].status == 0)
             slot_add(cpu, &slots[i]);
     if (cpu->slots)
-        cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].entry.rank);
+        cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
     lock_release(&cpu->lock);
     cpu_kick(plan->cpu);
     return 0;
