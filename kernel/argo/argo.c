@@ -645,7 +645,8 @@ static not_inline int64_t append_again(struct vcpu *vcpu, struct domain *domain,
 /* Writes all of a message at the ring's tx: 0. Else the ring's lock is released. */
 static not_inline int64_t append(struct vcpu *vcpu, struct domain *domain, struct domain *to,
                                  uint32_t aport, struct argo_ring *ring, const struct send *send,
-                                 uint32_t total) REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
+                                 uint32_t total) REQUIRES(OWN_LOCK) RELEASES(ring->lock)
+    TRY_ACQUIRES(false, ring->lock) NO_LOCK_ANALYSIS
 {
     int64_t status = append_begin(vcpu, ring, send, total);
 
@@ -769,7 +770,7 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
         send.niov = niov;
         send.message_type = message_type;
         result = append(vcpu, domain, to, (uint32_t)addr[1], ring, &send, (uint32_t)total);
-        if (result < 0)
+        if (result)
             return result;
     }
     if (likely(result == 0)) {

@@ -39,7 +39,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
     lock_take(&bucket->lock);
     refill(bucket, now);
     left = bucket->left;
-    *next = bucket->next;
+    *next = bucket->period ? bucket->next : UINT64_MAX;
     *deadline = bucket->deadline;
     lock_release(&bucket->lock);
     return left;

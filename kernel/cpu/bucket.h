@@ -23,7 +23,7 @@ struct bucket {
 void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
                 uint64_t now);
 
-/* What is left now; when the next refill comes and which deadline counts. */
+/* What is left now; when the next refill comes (UINT64_MAX: never) and which deadline counts. */
 uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64_t *deadline);
 
 /* Takes up to `most` ticks out. */

@@ -435,6 +435,22 @@ START_TEST(buckets_give_shares)
 }
 END_TEST
 
+/* A bucket that nobody has set has nothing, and will have nothing: the timer waits for no refill of it. */
+START_TEST(a_bucket_that_is_not_set_is_empty)
+{
+    struct keel_plan_slot slots[] = {slot(2, 77, 3, KEEL_SLOT_HARD), slot(1, NONE, 3, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 2; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
+    run_until(10 * MS + 1);
+    ck_assert_uint_gt(cpu_at(0)->arch.timer, machine.now);
+    share_is(1, 10 * MS + 1, 0);
+    share_is(2, 0, 0);
+}
+END_TEST
+
 START_TEST(hard_slots_stop_without_budget)
 {
     struct keel_plan_bucket buckets[] = {{.index = 5, .budget = MS, .period = 10 * MS}};
@@ -857,6 +873,7 @@ int main(void)
     tcase_add_test(tcase, better_rank_runs_first);
     tcase_add_test(tcase, min_run_delays_preemption);
     tcase_add_test(tcase, buckets_give_shares);
+    tcase_add_test(tcase, a_bucket_that_is_not_set_is_empty);
     tcase_add_test(tcase, hard_slots_stop_without_budget);
     tcase_add_test(tcase, soft_slots_use_what_is_left);
     tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
