@@ -539,10 +539,7 @@ int64_t call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2
 {
     _Static_assert(ARGO_AGAIN == CALL_AGAIN, "one value for: execute the call again");
     bool may = op == KEEL_ARGO_REGISTER_RING && !caller->domain->argo.kernel;
-    int64_t status = argo_check(op, arg3, arg4);
-
-    if (likely(status == 0))
-        status = argo_call(caller, op, arg1, arg2, arg3, arg4);
+    int64_t status = argo_check(op, arg3, arg4) ?: argo_call(caller, op, arg1, arg2, arg3, arg4);
 
     /* A new kernel ring: what waits for this service is delivered again. */
     if (unlikely(may) && caller->domain->argo.kernel)

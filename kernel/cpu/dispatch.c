@@ -340,9 +340,10 @@ void dispatch_account(struct cpu *cpu)
 /* As of the last accounting. next: whose turn begins, or NULL. */
 static void turn_end(struct cpu *cpu, struct vcpu *next)
 {
-    if (cpu->turn_bucket)
+    if (cpu->turn_bucket) {
         bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
-    cpu->turn_bucket = NULL;
+        cpu->turn_bucket = NULL;
+    }
     cpu->owner = next;
 }
 
