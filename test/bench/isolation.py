@@ -25,7 +25,9 @@ VICTIM = '1800000000-1900000000'  # where bench-victim is linked
 # pair up, so few that it could use them up.
 RESERVE = {1: (700, 10000), 2: (300, 10000)}
 LIMIT, SHARE = 1.3, 0.9
-TOLERANCE = 1.03
+# Where the turns of hostile domains fall among the pair's, and QEMU's among both, is another matter in each build, the same
+# source in another folder included: factors of 1.14 to 1.30 were seen without a change that matters.
+TOLERANCE = 1.1
 RECORDED = HERE / 'isolation.toml'
 
 
@@ -82,8 +84,7 @@ def record(name, values):
     """Writes what this system has now."""
     tables = tomllib.loads(RECORDED.read_text()) if RECORDED.exists() else {}
     tables[name] = values
-    lines = ['# What isolation.py measured when it was last told to --record. It fails where that is worse by 3 % and the limit is not',
-             '# met.']
+    lines = ['# What isolation.py measured when it was last told to --record. It fails where it is worse by a tenth than that and the limit.']
     for name in sorted(tables):
         lines += ['', f'[{name}]', *(f'{key} = {value}' for key, value in tables[name].items())]
     RECORDED.write_text('\n'.join(lines) + '\n')
@@ -121,12 +122,13 @@ def main():
             record(f'{kind}-{cpus}', {'factor': round(factor, 3), **({'share': round(share, 3)} if kind != 'guest' else {}),
                                      'masked': among.masked})
         before = tomllib.loads(RECORDED.read_text()).get(f'{kind}-{cpus}', {}) if RECORDED.exists() else {}
-        most = max(LIMIT, before.get('factor', 0) * TOLERANCE)
+        most = max(LIMIT, before.get('factor', 0)) * TOLERANCE
         tap.check(f'at most {most:.3f} times the instructions: {factor:.3f}', factor <= most)
         if kind != 'guest':
-            tap.check(f'at least {SHARE} of the time planned: {share:.3f}', share >= min(SHARE, before.get('share', 1) / TOLERANCE))
+            least = min(SHARE, before.get('share', 1)) / TOLERANCE
+            tap.check(f'at least {least:.3f} of the time planned: {share:.3f}', share >= least)
         tap.check(f'nothing longer than {MASKED_LIMIT} instructions with interrupts masked: {among.masked}',
-                  among.masked <= max(MASKED_LIMIT, before.get('masked', 0) * TOLERANCE))
+                  among.masked <= MASKED_LIMIT)
         for line in (alone.text + among.text).splitlines() if not all(tap.results) else []:
             print(f'# {line}')
 
