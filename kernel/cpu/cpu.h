@@ -22,8 +22,7 @@ struct slot {
     uint64_t latest;       /* in the first slot of a rank: with how much a turn began, at most */
     uint64_t *equals;      /* that of its rank */
     uint8_t rank, flags;
-    uint32_t
-        pace; /* virtual time of a tick, in units of 1 / PACE_DEFAULT: less for who weighs more */
+    uint32_t pace;  /* virtual time of a tick, in 1 / PACE_DEFAULT: less for who weighs more */
     uint64_t slice; /* of the plan, in virtual time */
 };
 

@@ -224,14 +224,13 @@ static void tell_right(const struct check *check, uint16_t id, const struct conf
 static void tell_right(const struct check *check, uint16_t id, const struct config_right *right,
                        const char *property, const char *format, ...)
 {
-    char path[128], message[256];
+    char path[128];
     va_list arguments;
 
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
     config_right_path(check->config, id, right->target, path, sizeof path);
-    config_error(check->report, path, property, "%s", message);
+    va_start(arguments, format);
+    config_error_v(check->report, path, property, format, arguments);
+    va_end(arguments);
 }
 
 /* Windows that lead to nothing, or that nobody will ever be asked about. */

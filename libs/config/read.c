@@ -1023,14 +1023,13 @@ void config_path(const struct config *config, uint16_t id, char *path, size_t si
 void config_error_in(const struct config *config, struct config_report *report, uint16_t id,
                      const char *property, const char *format, ...)
 {
-    char path[128], message[256];
+    char path[128];
     va_list arguments;
 
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
     config_path(config, id, path, sizeof path);
-    config_error(report, path, property, "%s", message);
+    va_start(arguments, format);
+    config_error_v(report, path, property, format, arguments);
+    va_end(arguments);
 }
 
 void config_right_path(const struct config *config, uint16_t id, uint16_t target, char *path,

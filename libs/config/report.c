@@ -13,19 +13,26 @@ static void make_printable(char *text)
             *text = '?';
 }
 
-void config_error(struct config_report *report, const char *node, const char *property,
-                  const char *format, ...)
+void config_error_v(struct config_report *report, const char *node, const char *property,
+                    const char *format, va_list arguments)
 {
     char message[320];
-    va_list arguments;
 
-    va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
     make_printable(message);
     report->errors++;
     if (report->tell)
         report->tell(report->context, node, property, message);
+}
+
+void config_error(struct config_report *report, const char *node, const char *property,
+                  const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    config_error_v(report, node, property, format, arguments);
+    va_end(arguments);
 }
 
 void config_error_line(char *line, size_t size, const char *node, const char *property,
