@@ -117,15 +117,14 @@ def record(values, second):
     README.write_text(TABLE.sub(lambda _: table_of(recorded()['rows']), README.read_text()))
 
 
-def show(values, other=None):
-    """For people; other: the same rows on another hypervisor."""
-    print(f'\n{"instructions":58}{"Keel":>12}{"limit":>12}{"Xen 4.22":>13}{"Xen now":>10}' if other else
-          f'\n{"instructions":58}{"Keel":>12}{"limit":>12}{"Xen 4.22":>13}')
+def show(values, other):
+    """For people; other: what was measured of a Xen."""
+    print(f'\n{"instructions":58}{"Keel":>12}{"limit":>12}{"Xen 4.22":>13}{"Xen " + other.version:>13}')
     for row in ROWS:
         value, parts = values[row.name]
-        now = f'{number(other.get(row.name)):>10}' if other else ''
         met = '' if row.limit is None else 'met' if value <= row.limit else 'NOT met'
-        print(f'{row.title:58}{number(value):>12}{number(row.limit):>12}{number(row.xen):>13}{now}  {met:8} {parts}')
+        print(f'{row.title:58}{number(value):>12}{number(row.limit):>12}{number(row.xen):>13}'
+              f'{number(other.rows.get(row.name)):>13}  {met:8} {parts}')
 
 
 def main():
@@ -144,12 +143,14 @@ def main():
             raise Failure(f'no such row: {options.profile} (see --list)')
         profile_row.profile(names[options.profile])
     else:
-        other = xen.measure(options.xen) if options.xen else None
+        other = xen.measure(options.xen) if options.xen else xen.recorded()
         values, second = measure()
         show(values, other)
-        print('', *messages.lines(second), sep='\n')
+        print('', *messages.lines(second, other), sep='\n')
         if options.record:
             record(values, second)
+            if options.xen:
+                xen.record(other)
 
 
 if __name__ == '__main__':

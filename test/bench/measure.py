@@ -15,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'system'))
 import messages  # noqa: E402
 import runs  # noqa: E402
+import xen  # noqa: E402
 from bench import README, TABLE, made_with, measure, number, recorded, table_of  # noqa: E402
 from counting import Masked, counting  # noqa: E402
 from keel import PROMPT, SYSTEMS, Failure, Tap, report  # noqa: E402
@@ -58,7 +59,7 @@ def costs(tap):
                       f'{number(before["rows"][row.name])}', value <= TOLERANCE * before['rows'][row.name])
         else:
             tap.check(f'{row.title}: {number(value)} # SKIP recorded with {before["made-with"]}', True)
-    for line in messages.lines(second):
+    for line in messages.lines(second, xen.recorded()):
         report(line)
     for name, value in second.items():
         if same:

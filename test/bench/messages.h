@@ -13,8 +13,6 @@
 #include <argo/ring.h>
 
 #define PORT       7u
-#define ID_FIRST   3u /* where messages-*.dts have it, */
-#define ID_GUEST   5u /* and the second behind a guest and its devices */
 #define RING_PAGES 260u
 #define RING_LEN   (RING_PAGES * 4096u - 64u)
 #define LONGEST    0x100000u

@@ -93,8 +93,8 @@ def limits():
     return found
 
 
-def lines(values):
-    """The table, for people."""
+def lines(values, other):
+    """The table, for people; other: what was measured of a Xen."""
     limit = limits()
     yield f'{"instructions, messages of so many bytes":42}' + ''.join(f'{size:>11}' for size in SIZES)
     yield f'{"plain copy (the memcpy of EL2, computed)":42}' + ''.join(f'{copy_cost(n):>11,}' for n in SIZES.values())
@@ -107,5 +107,7 @@ def lines(values):
                 if any(each and getattr(each, field) for each in of):
                     yield f'{"    " + what:42}' + ''.join(
                         f'{getattr(each, field):>11,}' if each and getattr(each, field) else ' ' * 11 for each in of)
+            if other.messages.keys() >= set(names.values()):
+                yield f'{"    Xen " + other.version:42}' + ''.join(f'{other.messages[name]:>11,}' for name in names.values())
     missed = [name for name, each in limit.items() if each.value and values[name] > each.value]
     yield f'limits: {sum(1 for each in limit.values() if each.value) - len(missed)} met, not met: {", ".join(missed) or "none"}'

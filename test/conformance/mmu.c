@@ -4,8 +4,6 @@
 
 #include "lib/guest.h"
 
-#include <keel/machine.h>
-
 #define TABLES_MAX 40u
 #define LEVELS     4u
 
@@ -89,10 +87,9 @@ void mmu_init(void)
 {
     (void)table_new();
     /* The image, its tables and stacks: below 32 MiB of RAM. */
-    for (uint64_t ipa = KEEL_MACHINE_RAM; ipa < KEEL_MACHINE_RAM + 16 * SECTION; ipa += SECTION)
+    for (uint64_t ipa = PLATFORM_RAM; ipa < PLATFORM_RAM + 16 * SECTION; ipa += SECTION)
         mmu_map_block(ipa, ipa, MMU_NORMAL);
-    for (uint64_t ipa = KEEL_MACHINE_GICD & ~(SECTION - 1); ipa <= KEEL_MACHINE_UART;
-         ipa += SECTION)
+    for (uint64_t ipa = PLATFORM_GICD & ~(SECTION - 1); ipa <= PLATFORM_UART; ipa += SECTION)
         mmu_map_block(ipa, ipa, MMU_DEVICE);
 }
 

@@ -6,10 +6,14 @@
 #include <keel/machine.h>
 #include <stdint.h>
 
+#define PLATFORM_RAM         KEEL_MACHINE_RAM
 #define PLATFORM_UART        KEEL_MACHINE_UART
 #define PLATFORM_GICD        KEEL_MACHINE_GICD
 #define PLATFORM_GICR        KEEL_MACHINE_GICR
 #define PLATFORM_GICR_STRIDE KEEL_MACHINE_GICR_STRIDE
+
+/* The id of the n-th guest, in systems where they are behind a console and a scheduler: each has its devices behind it. */
+#define PLATFORM_GUEST(n) (3u + 2u * (n))
 
 /* A call that the hypervisor answers with nothing done: an Argo operation that there is not. */
 static inline void platform_null_call(void)

@@ -5,10 +5,14 @@
 
 #include <stdint.h>
 
+#define PLATFORM_RAM         0x40000000ul /* GUEST_RAM0_BASE */
 #define PLATFORM_UART        0x22000000ul /* GUEST_PL011_BASE */
 #define PLATFORM_GICD        0x03001000ul /* GUEST_GICV3_GICD_BASE */
 #define PLATFORM_GICR        0x03020000ul /* GUEST_GICV3_GICR0_BASE */
 #define PLATFORM_GICR_STRIDE 0x20000ul
+
+/* The id of the n-th guest: dom0less, without a dom0. */
+#define PLATFORM_GUEST(n) (1u + (n))
 
 /* xen_version with XENVER_version. */
 static inline void platform_null_call(void)
