@@ -2,6 +2,9 @@
 /* What policies, and those who drive them, share: see policy.h. */
 #include "policy.h"
 
+#include <keel/domain.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,28 +31,109 @@ bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_
     return true;
 }
 
-bool policy_argument(const struct policy *policy, const char *argument,
-                     uint16_t (*domain_find)(const char *name))
+static char wrong[192];
+
+static const char *wrong_because(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static const char *wrong_because(const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(wrong, sizeof wrong, format, list);
+    va_end(list);
+    return wrong;
+}
+
+int policy_parameter_find(const struct policy *policy, const char *name)
+{
+    for (uint32_t i = 0; i < policy->parameters; i++)
+        if (strcmp(policy->parameter[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static const char *unknown(const struct policy *policy, const char *name)
+{
+    size_t used;
+
+    wrong_because("%s: %s has %s", name, policy->name,
+                  policy->parameters ? "no such parameter, but" : "no parameters");
+    for (uint32_t i = 0; i < policy->parameters; i++) {
+        used = strlen(wrong);
+        snprintf(&wrong[used], sizeof wrong - used, " %s", policy->parameter[i].name);
+    }
+    return wrong;
+}
+
+const char *policy_set(const struct policy *policy, const char *name, struct policy_whom whom,
+                       uint64_t value)
+{
+    int index = policy_parameter_find(policy, name);
+    const struct policy_parameter *parameter;
+    const char *why;
+
+    if (index < 0)
+        return unknown(policy, name);
+    parameter = &policy->parameter[index];
+    if (whom.domain == POLICY_ALL ? parameter->scope != POLICY_OF_MACHINE
+                                  : parameter->scope == POLICY_OF_MACHINE)
+        return wrong_because("%s: is of %s, expected %s%s", name,
+                             whom.domain == POLICY_ALL ? "a domain" : "all", name,
+                             whom.domain == POLICY_ALL ? ".NAME" : "");
+    if (whom.domain != POLICY_ALL &&
+        (whom.domain >= KEEL_DOMAINS_MAX ||
+         (whom.vcpu != POLICY_ALL &&
+          (whom.vcpu >= KEEL_VCPUS_MAX || parameter->scope != POLICY_OF_VCPU))))
+        return wrong_because("%s: is of a domain, not of one vCPU, or there is no such vCPU", name);
+    if (value < parameter->least || value > parameter->most)
+        return wrong_because("%s: %llu is not %llu to %llu", name, (unsigned long long)value,
+                             (unsigned long long)parameter->least,
+                             (unsigned long long)parameter->most);
+    why = policy->set((uint32_t)index, whom, value);
+    return why ? wrong_because("%s: %s", name, why) : NULL;
+}
+
+/* NAME or NAME/VCPU */
+static bool whom_read(char *text, uint16_t (*domain_find)(const char *name),
+                      struct policy_whom *whom)
+{
+    char *slash = strchr(text, '/'), *end = NULL;
+    unsigned long vcpu = POLICY_ALL;
+
+    if (slash) {
+        *slash = '\0';
+        vcpu = strtoul(slash + 1, &end, 10);
+        if (slash[1] < '0' || slash[1] > '9' || *end || vcpu >= KEEL_VCPUS_MAX)
+            return false;
+    }
+    *whom = (struct policy_whom){.domain = domain_find(text), .vcpu = (uint16_t)vcpu};
+    return whom->domain < KEEL_DOMAINS_MAX;
+}
+
+const char *policy_argument(const struct policy *policy, const char *argument,
+                            uint16_t (*domain_find)(const char *name))
 {
     char parameter[NAME_MAX_BYTES];
     const char *equals = strchr(argument, '=');
-    uint16_t domain = POLICY_ALL;
+    struct policy_whom whom = {.domain = POLICY_ALL, .vcpu = POLICY_ALL};
+    uint64_t value;
     char *dot, *end;
 
-    if (!equals || (size_t)(equals - argument) >= sizeof parameter || !equals[1])
-        return false;
+    if (!equals || (size_t)(equals - argument) >= sizeof parameter)
+        return wrong_because("expected PARAMETER=N or PARAMETER.NAME=N");
     memcpy(parameter, argument, (size_t)(equals - argument));
     parameter[equals - argument] = '\0';
     dot = strchr(parameter, '.');
     if (dot) {
         *dot = '\0';
-        domain = domain_find(dot + 1);
-        if (domain >= KEEL_DOMAINS_MAX)
-            return false;
+        if (!whom_read(dot + 1, domain_find, &whom))
+            return wrong_because("%s: there is no '%s'", parameter, dot + 1);
     }
-    uint64_t value = strtoull(equals + 1, &end, 0);
-
-    return equals[1] != '-' && *end == '\0' && policy->set(parameter, domain, value);
+    value = strtoull(equals + 1, &end, 0);
+    if (equals[1] < '0' || equals[1] > '9' || *end)
+        return wrong_because("%s: '%s' is no number", parameter, equals + 1);
+    return policy_set(policy, parameter, whom, value);
 }
 
 void policy_commits_add(struct policy_commits *commits, uint64_t cpus)

@@ -12,6 +12,7 @@
 
 #include <keel/plan.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define POLICY_VCPUS_MAX   256
 #define POLICY_BUCKETS_MAX 16         /* in one commit; those of earlier ones stay as they are */
@@ -33,17 +34,38 @@ struct policy_plan {
     struct keel_plan_slot slot[KEEL_SLOTS_MAX];
 };
 
+/* Whom a parameter is of: POLICY_ALL domains, or POLICY_ALL vCPUs of one, or one of them. */
+struct policy_whom {
+    uint16_t domain;
+    uint16_t vcpu;
+};
+
+enum policy_scope { POLICY_OF_MACHINE, POLICY_OF_DOMAIN, POLICY_OF_VCPU };
+
+struct policy_parameter {
+    const char *name;
+    enum policy_scope scope; /* POLICY_OF_VCPU: set for a domain, it is for all vCPUs of that */
+    uint64_t least, most;
+};
+
 /* There is one instance of a policy in a program; `begin` makes it anew. */
 struct policy {
     const char *name;
-    const char *parameters; /* what `set` takes, for people */
-    uint64_t look_ns;       /* how often it wants to look */
+    const struct policy_parameter *parameter; /* those that it has */
+    uint32_t parameters;
+    uint64_t look_ns; /* how often it wants to look */
 
     void (*begin)(void);
 
-    /* Sets a parameter of a domain or of all, before or between looks. False: no such parameter, or not
-     * with this value; nothing has changed then. */
-    bool (*set)(const char *parameter, uint16_t domain, uint64_t value);
+    /* Sets a parameter, by its index, before or between looks; NULL if there are none. Whom it is for and
+     * the value's range were checked (policy_set). NULL: it is set; else why not, and nothing has changed. */
+    const char *(*set)(uint32_t parameter, struct policy_whom whom, uint64_t value);
+
+    /* Its value; of a domain for POLICY_ALL vCPUs, that of vCPU 0. */
+    uint64_t (*get)(uint32_t parameter, struct policy_whom whom);
+
+    /* What it has to say to people, if anything, once: fills in a line, or returns false. May be NULL. */
+    bool (*tell)(char *line, size_t bytes);
 
     /* Returns the CPUs whose plans should be committed anew. */
     uint64_t (*look)(const struct policy_snapshot *snapshot);
@@ -57,6 +79,7 @@ struct policy {
 extern const struct policy policy_credit2;
 extern const struct policy policy_equal;
 extern const struct policy policy_null;
+extern const struct policy policy_rtds;
 extern const struct policy policy_sample;
 
 /* For policies. */
@@ -70,10 +93,18 @@ bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_
 
 /* For those who drive them. */
 
-/* `parameter=N` or `parameter.NAME=N`, as on a service's command line. Domains are known by name to
- * `domain_find`, which returns POLICY_ALL for one that there is not. */
-bool policy_argument(const struct policy *policy, const char *argument,
-                     uint16_t (*domain_find)(const char *name));
+/* The index of a parameter of that name, or -1. */
+int policy_parameter_find(const struct policy *policy, const char *name);
+
+/* Sets a parameter if it may have that value. NULL: it is set; else what is wrong: `weight: 0 is not 1 to 65535`.
+ * Such texts are good until the next call. */
+const char *policy_set(const struct policy *policy, const char *parameter, struct policy_whom whom,
+                       uint64_t value);
+
+/* `parameter=N`, `parameter.NAME=N` or `parameter.NAME/VCPU=N`, as on a service's command line. Domains are
+ * known by name to `domain_find`, which returns POLICY_ALL for one that there is not. NULL: it is set. */
+const char *policy_argument(const struct policy *policy, const char *argument,
+                            uint16_t (*domain_find)(const char *name));
 
 /* What is on its way to the kernel. */
 struct policy_commits {

@@ -69,11 +69,13 @@ static void look(void *context)
 {
     static struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX];
     struct policy_snapshot now = {.vcpu = vcpus, .n = snapshot(vcpus)};
-
+    char line[224];
     uint64_t wanted;
 
     now.now = clock_ns(keel_counter());
     wanted = policy->look(&now);
+    while (policy->tell && policy->tell(line, sizeof line))
+        printf("%s\n", line);
     if (keel_counter() >= keep) {
         wanted |= policy_cpus(&now);
         keep = clock_after_ms(KEEP_MS);
@@ -96,11 +98,14 @@ static uint16_t domain_find(const char *name)
 int main(int argc, char **argv)
 {
     policy->begin();
-    for (int i = 1; i < argc; i++)
-        if (!policy_argument(policy, argv[i], domain_find)) {
-            printf("argument not understood: %s, expected %s\n", argv[i], policy->parameters);
+    for (int i = 1; i < argc; i++) {
+        const char *wrong = policy_argument(policy, argv[i], domain_find);
+
+        if (wrong) {
+            printf("argument not understood: %s: %s\n", argv[i], wrong);
             return EXIT_FAILURE;
         }
+    }
     look(NULL);
     loop_run();
 }

@@ -31,7 +31,7 @@ static uint16_t domain_find(const char *name)
 
 static bool set(const char *argument)
 {
-    return policy_argument(&policy_credit2, argument, domain_find);
+    return !policy_argument(&policy_credit2, argument, domain_find);
 }
 
 /* What those that are awake have of CPU 0 from one look to the next; NULL: equal parts. */
@@ -192,7 +192,9 @@ START_TEST(many_weights_are_committed_in_parts)
 
     for (uint16_t i = 0; i < 40; i++) {
         vcpus[i] = (struct keel_plan_vcpu)GUEST((uint16_t)(i + 1), 0, READY);
-        ck_assert(policy_credit2.set("weight", (uint16_t)(i + 1), 100u + 10u * i));
+        ck_assert_ptr_null(policy_set(&policy_credit2, "weight",
+                                      (struct policy_whom){(uint16_t)(i + 1), POLICY_ALL},
+                                      100u + 10u * i));
     }
     looked(vcpus, 40, 0, 5);
     for (uint32_t part = 0; more; part++) {
@@ -224,7 +226,8 @@ START_TEST(limits)
     vcpus[1].vcpu = KEEL_VCPUS_MAX;
     vcpus[2].cpus = 0;
     for (uint32_t i = 1; i < KEEL_DOMAINS_MAX; i++)
-        ck_assert(policy_credit2.set("weight", (uint16_t)i, i * 1000));
+        ck_assert_ptr_null(policy_set(&policy_credit2, "weight",
+                                      (struct policy_whom){(uint16_t)i, POLICY_ALL}, i * 1000));
     ck_assert(set("cap.f=30"));
     ck_assert(set("cpus.g=1"));
     for (uint16_t cpu = 0; cpu < KEEL_CPUS_MAX; cpu++) {

@@ -95,7 +95,8 @@ START_TEST(services_go_first)
         ck_assert_uint_eq(plan.slot[0].domain, 1);
         ck_assert_uint_eq(plan.slot[0].bucket, KEEL_BUCKET_NONE);
     }
-    ck_assert(!policy_null.set("weight", 10, 1));
+    ck_assert_str_eq(policy_set(&policy_null, "weight", (struct policy_whom){10, POLICY_ALL}, 1),
+                     "weight: null has no parameters");
 }
 END_TEST
 

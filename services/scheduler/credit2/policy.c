@@ -938,24 +938,53 @@ static void begin(void)
     credit2.level = ONE;
 }
 
-static bool set(const char *parameter, uint16_t domain, uint64_t value)
-{
-    bool one = domain < KEEL_DOMAINS_MAX;
+enum { P_WEIGHT, P_CAP, P_CPUS, P_RATELIMIT, P_SLICE };
 
-    if (one && strcmp(parameter, "weight") == 0 && value >= 1 && value <= WEIGHT_MAX)
-        credit2.weight[domain] = (uint32_t)value;
-    else if (one && strcmp(parameter, "cap") == 0 && value <= 100 * KEEL_CPUS_MAX)
-        credit2.cap[domain] = (uint32_t)value;
-    else if (one && strcmp(parameter, "cpus") == 0 && value)
-        credit2.cpus[domain] = value;
-    else if (!one && strcmp(parameter, "ratelimit-us") == 0 && value <= 500000)
+static const struct policy_parameter parameters[] = {
+    [P_WEIGHT] = {.name = "weight", .scope = POLICY_OF_DOMAIN, .least = 1, .most = WEIGHT_MAX},
+    [P_CAP] = {.name = "cap", .scope = POLICY_OF_DOMAIN, .least = 0, .most = 100 * KEEL_CPUS_MAX},
+    [P_CPUS] = {.name = "cpus", .scope = POLICY_OF_DOMAIN, .least = 1, .most = UINT64_MAX},
+    [P_RATELIMIT] = {.name = "ratelimit-us", .least = 0, .most = 500000},
+    [P_SLICE] = {.name = "slice-us", .least = 200, .most = 500000},
+};
+
+static const char *set(uint32_t parameter, struct policy_whom whom, uint64_t value)
+{
+    switch (parameter) {
+    case P_WEIGHT:
+        credit2.weight[whom.domain] = (uint32_t)value;
+        break;
+    case P_CAP:
+        credit2.cap[whom.domain] = (uint32_t)value;
+        break;
+    case P_CPUS:
+        credit2.cpus[whom.domain] = value;
+        break;
+    case P_RATELIMIT:
         credit2.ratelimit = (uint32_t)value * 1000;
-    else if (!one && strcmp(parameter, "slice-us") == 0 && value >= 200 && value <= 500000)
+        break;
+    default:
         credit2.slice = (uint32_t)value * 1000;
-    else
-        return false;
+        break;
+    }
     credit2.changed = true;
-    return true;
+    return NULL;
+}
+
+static uint64_t get(uint32_t parameter, struct policy_whom whom)
+{
+    switch (parameter) {
+    case P_WEIGHT:
+        return credit2.weight[whom.domain];
+    case P_CAP:
+        return credit2.cap[whom.domain];
+    case P_CPUS:
+        return credit2.cpus[whom.domain];
+    case P_RATELIMIT:
+        return credit2.ratelimit / 1000;
+    default:
+        return credit2.slice / 1000;
+    }
 }
 
 static uint64_t look(const struct policy_snapshot *snapshot)
@@ -1003,12 +1032,12 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
 
 const struct policy policy_credit2 = {
     .name = "credit2",
-    .parameters =
-        "weight.NAME=1..65535, cap.NAME=PERCENT, cpus.NAME=BITS, ratelimit-us=0..500000 or "
-        "slice-us=200..500000",
+    .parameter = parameters,
+    .parameters = sizeof parameters / sizeof parameters[0],
     .look_ns = LOOK_NS,
     .begin = begin,
     .set = set,
+    .get = get,
     .look = look,
     .plan = plan,
 };

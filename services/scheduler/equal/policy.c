@@ -18,6 +18,7 @@
 
 static struct {
     bool weighted;                                /* any weight was given */
+    bool changed;                                 /* a weight, since the last look */
     uint32_t weight[KEEL_DOMAINS_MAX];            /* 0: not given, counts as 1 */
     struct keel_plan_vcpu vcpu[POLICY_VCPUS_MAX]; /* as of the last look */
     uint32_t n;
@@ -99,23 +100,32 @@ static void begin(void)
     memset(&equal, 0, sizeof equal);
 }
 
-static bool set(const char *parameter, uint16_t domain, uint64_t value)
+static const struct policy_parameter parameters[] = {
+    {.name = "weight", .scope = POLICY_OF_DOMAIN, .least = 1, .most = WEIGHT_MAX},
+};
+
+static const char *set(uint32_t parameter, struct policy_whom whom, uint64_t value)
 {
-    if (strcmp(parameter, "weight") != 0 || domain >= KEEL_DOMAINS_MAX || value < 1 ||
-        value > WEIGHT_MAX)
-        return false;
-    equal.weight[domain] = (uint32_t)value;
-    equal.weighted = true;
-    return true;
+    (void)parameter; /* there is one */
+    equal.weight[whom.domain] = (uint32_t)value;
+    equal.weighted = equal.changed = true;
+    return NULL;
+}
+
+static uint64_t get(uint32_t parameter, struct policy_whom whom)
+{
+    (void)parameter;
+    return weight_of(whom.domain);
 }
 
 static uint64_t look(const struct policy_snapshot *snapshot)
 {
     uint32_t n = snapshot->n < POLICY_VCPUS_MAX ? snapshot->n : POLICY_VCPUS_MAX;
-    bool same = policy_same(snapshot->vcpu, n, equal.vcpu, equal.n);
+    bool same = !equal.changed && policy_same(snapshot->vcpu, n, equal.vcpu, equal.n);
 
     memcpy(equal.vcpu, snapshot->vcpu, n * sizeof snapshot->vcpu[0]);
     equal.n = n;
+    equal.changed = false;
     return same ? 0 : policy_cpus(snapshot);
 }
 
@@ -140,10 +150,12 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
 
 const struct policy policy_equal = {
     .name = "equal",
-    .parameters = "weight.NAME=N, N 1 to 1000",
+    .parameter = parameters,
+    .parameters = sizeof parameters / sizeof parameters[0],
     .look_ns = 20000000, /* until the kernel tells of new and dead vCPUs */
     .begin = begin,
     .set = set,
+    .get = get,
     .look = look,
     .plan = plan,
 };

@@ -30,14 +30,6 @@ static void begin(void)
     memset(&null, 0, sizeof null);
 }
 
-static bool set(const char *parameter, uint16_t domain, uint64_t value)
-{
-    (void)parameter;
-    (void)domain;
-    (void)value;
-    return false;
-}
-
 static bool wants_cpu(const struct keel_plan_vcpu *vcpu)
 {
     return vcpu->kind == KEEL_DOMAIN_MACHINE && vcpu->state != 0;
@@ -152,10 +144,8 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
 
 const struct policy policy_null = {
     .name = "null",
-    .parameters = "none",
     .look_ns = LOOK_NS,
     .begin = begin,
-    .set = set,
     .look = look,
     .plan = plan,
 };

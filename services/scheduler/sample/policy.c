@@ -36,15 +36,27 @@ static void begin(void)
     sample.light = LIGHT_PERCENT;
 }
 
-/* 2. Parameters: `light=N` in the service's `args`, or `set light=N` in a workload of the simulator. One for
- * a domain would be written `light.NAME=N`, and come with its id. Say no to whatever you do not know. */
+/* 2. Parameters: `light=N` in the service's `args`, `set light=N` in a workload of the simulator or on the console.
+ * One of a domain (POLICY_OF_DOMAIN) would be written `light.NAME=N`, and come with its id. What is out of
+ * range does not come here; what else is wrong with a value, you may say (instead of NULL). */
 
-static bool set(const char *parameter, uint16_t domain, uint64_t value)
+static const struct policy_parameter parameters[] = {
+    {.name = "light", .scope = POLICY_OF_MACHINE, .least = 0, .most = 100},
+};
+
+static const char *set(uint32_t parameter, struct policy_whom whom, uint64_t value)
 {
-    if (strcmp(parameter, "light") != 0 || domain != POLICY_ALL || value > 100)
-        return false;
+    (void)parameter; /* there is one */
+    (void)whom;
     sample.light = value;
-    return true;
+    return NULL;
+}
+
+static uint64_t get(uint32_t parameter, struct policy_whom whom)
+{
+    (void)parameter;
+    (void)whom;
+    return sample.light;
 }
 
 /* 3. Looking: what changed, and whose plans that concerns. A vCPU is known by its domain, its index, and the
@@ -120,10 +132,12 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
 
 const struct policy policy_sample = {
     .name = "sample",
-    .parameters = "light=PERCENT",
+    .parameter = parameters,
+    .parameters = sizeof parameters / sizeof parameters[0],
     .look_ns = LOOK_NS,
     .begin = begin,
     .set = set,
+    .get = get,
     .look = look,
     .plan = plan,
 };

@@ -43,7 +43,9 @@ void fluid_source_begin(struct fluid_source *source, const struct workload *work
     source->guest = guest;
     source->random = workload->seed * 1000003u + i;
     source->release = guest->from;
-    if (guest->kind != WORKLOAD_BUSY)
+    if (guest->phase != UINT64_MAX)
+        source->release += guest->phase;
+    else if (guest->kind != WORKLOAD_BUSY)
         source->release += next_random(&source->random) % guest->period;
 }
 

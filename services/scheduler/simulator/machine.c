@@ -172,12 +172,26 @@ static void task_begin(uint32_t id, struct domain *domain, const struct workload
     task_sleep(vcpu, home, task->source.release > START_NS ? task->source.release : START_NS);
 }
 
+/* A periodic one's job was done, or is not yet at the end of the simulation. */
+static void job_count(const struct vcpu *vcpu)
+{
+    const struct fluid_source *source = &machine.task[vcpu->id].source;
+    uint64_t deadline = source->release + source->guest->period;
+
+    if (source->guest->kind == WORKLOAD_PERIODIC && deadline >= machine.workload->warm_up &&
+        deadline <= machine.workload->time && deadline <= source->guest->until)
+        metrics_job(&machine.metrics->vcpu[vcpu->id], deadline, machine.now);
+}
+
 /* What runs here has done its job: it sleeps, or goes on with the next one. */
 static void job_end(struct cpu *cpu)
 {
     struct vcpu *vcpu = cpu->current;
     struct task *task = task_of(vcpu);
-    uint64_t next = fluid_source_next(&task->source, machine.now);
+    uint64_t next;
+
+    job_count(vcpu);
+    next = fluid_source_next(&task->source, machine.now);
 
     if (machine.now >= task->source.guest->until)
         next = TIME_NEVER;
@@ -335,6 +349,7 @@ static void policy_look(void)
 {
     static struct keel_plan_vcpu list[POLICY_VCPUS_MAX];
     struct policy_snapshot snapshot = {.now = machine.now, .n = machine.tasks, .vcpu = list};
+    char line[224];
     uint64_t wanted;
 
     /* As plan_read: what was accounted so far. */
@@ -351,6 +366,8 @@ static void policy_look(void)
         };
     machine.metrics->looks++;
     wanted = machine.policy->look(&snapshot);
+    while (machine.policy->tell && machine.policy->tell(line, sizeof line))
+        fprintf(stderr, "%s\n", line);
     if (machine.now >= machine.keep) {
         wanted |= policy_cpus(&snapshot);
         machine.keep = machine.now + KEEP_NS;
@@ -476,12 +493,15 @@ static bool run(const struct workload *workload, const struct policy *policy,
     machine.metrics = metrics;
     machine.policy = policy;
     policy->begin();
-    for (uint32_t i = 0; i < workload->parameters; i++)
-        if (!policy_argument(policy, workload->parameter[i], guest_find)) {
-            fprintf(stderr, "%s: not understood: %s, expected %s\n", policy->name,
-                    workload->parameter[i], policy->parameters);
+    for (uint32_t i = 0; i < workload->parameters; i++) {
+        const char *wrong = policy_argument(policy, workload->parameter[i], guest_find);
+
+        if (wrong) {
+            fprintf(stderr, "%s: not understood: %s: %s\n", policy->name, workload->parameter[i],
+                    wrong);
             return false;
         }
+    }
     settle();
     while (machine.now < workload->time) {
         machine.now = next_event(sample);
@@ -503,6 +523,8 @@ static bool run(const struct workload *workload, const struct policy *policy,
     for (uint32_t i = 0; i < workload->cpus; i++)
         if (machine.ran[i])
             turn_ends(i, machine.ran[i]);
+    for (uint32_t i = 0; i < machine.tasks; i++)
+        job_count(&vcpus[i]); /* those whose time is over */
     return true;
 }
 

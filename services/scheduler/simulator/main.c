@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 static const struct policy *const policies[] = {&policy_credit2, &policy_equal, &policy_null,
-                                                &policy_sample};
+                                                &policy_rtds, &policy_sample};
 
 static struct workload workload;
 static struct metrics metrics;
@@ -21,8 +21,19 @@ static int usage(FILE *to)
             "  --policy NAME  instead of the workload's\n"
             "  --svg PREFIX   draws PREFIX-timeline.svg, PREFIX-share.svg, PREFIX-latency.svg\n"
             "  --help         this text\n\nPolicies:\n");
-    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++)
-        fprintf(to, "  %-8s %s\n", policies[i]->name, policies[i]->parameters);
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        fprintf(to, "  %-8s", policies[i]->name);
+        for (uint32_t j = 0; j < policies[i]->parameters; j++) {
+            const struct policy_parameter *parameter = &policies[i]->parameter[j];
+
+            fprintf(to, " %s%s=%lu..%lu", parameter->name,
+                    parameter->scope == POLICY_OF_MACHINE  ? ""
+                    : parameter->scope == POLICY_OF_DOMAIN ? ".NAME"
+                                                           : ".NAME[/VCPU]",
+                    parameter->least, parameter->most);
+        }
+        fprintf(to, "\n");
+    }
     return to == stdout ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

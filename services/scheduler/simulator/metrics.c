@@ -111,6 +111,14 @@ void metrics_latency(struct metrics_vcpu *vcpu, uint64_t latency)
         vcpu->latency_worst = latency;
 }
 
+void metrics_job(struct metrics_vcpu *vcpu, uint64_t deadline, uint64_t done)
+{
+    vcpu->jobs++;
+    vcpu->misses += done > deadline;
+    if (done > deadline && done - deadline > vcpu->late_worst)
+        vcpu->late_worst = done - deadline;
+}
+
 uint64_t metrics_percentile(const struct metrics_vcpu *vcpu, double part)
 {
     uint64_t within = 0;
@@ -143,7 +151,7 @@ void metrics_print(const struct metrics *metrics, FILE *to)
     fprintf(to,
             "vcpu,weight,cap,share_percent,due_percent,error_100ms_us,of_limit_100ms,error_1s_us,"
             "of_limit_1s,wakes,latency_p50_us,latency_p99_us,latency_p99.9_us,latency_worst_us,"
-            "gap_us,switches_per_s,moves_per_s\n");
+            "gap_us,switches_per_s,moves_per_s,jobs,misses,late_worst_us\n");
     for (uint32_t i = 0; i < metrics->vcpus; i++) {
         const struct metrics_vcpu *vcpu = &metrics->vcpu[i];
 
@@ -152,10 +160,11 @@ void metrics_print(const struct metrics *metrics, FILE *to)
         for (uint32_t w = 0; w < METRICS_WINDOWS; w++)
             fprintf(to, ",%.1f,%.3f", us(vcpu->window[w].worst), vcpu->window[w].of_limit);
         fprintf(
-            to, ",%lu,%.1f,%.1f,%.1f,%.1f,%.1f,%.1f,%.1f\n", vcpu->wakes,
+            to, ",%lu,%.1f,%.1f,%.1f,%.1f,%.1f,%.1f,%.1f", vcpu->wakes,
             us((double)metrics_percentile(vcpu, 0.5)), us((double)metrics_percentile(vcpu, 0.99)),
             us((double)metrics_percentile(vcpu, 0.999)), us((double)vcpu->latency_worst),
             us((double)vcpu->gap), (double)vcpu->switches / seconds, (double)vcpu->moves / seconds);
+        fprintf(to, ",%lu,%lu,%.1f\n", vcpu->jobs, vcpu->misses, us((double)vcpu->late_worst));
         switches += vcpu->switches;
     }
     fprintf(to,

@@ -26,6 +26,9 @@ struct metrics_vcpu {
     uint64_t wakes;
     uint64_t latency_worst;
     uint64_t latency[METRICS_BUCKETS];
+    uint64_t jobs;                   /* of periodic ones: due within the measured time, */
+    uint64_t misses;                 /* and not done before the next one came */
+    uint64_t late_worst;             /* how long after that, at most */
     uint64_t gap;                    /* longest that it could run and did not */
     uint64_t switches;               /* turns that began with another one's end */
     uint64_t moves;                  /* to another CPU */
@@ -63,6 +66,7 @@ void metrics_begin(struct metrics *metrics, const struct workload *workload);
 void metrics_sample(struct metrics *metrics, const struct workload *workload, uint64_t now,
                     const uint64_t *received);
 void metrics_latency(struct metrics_vcpu *vcpu, uint64_t latency);
+void metrics_job(struct metrics_vcpu *vcpu, uint64_t deadline, uint64_t done);
 void metrics_turn(struct metrics *metrics, struct metrics_turn turn);
 
 /* The latency that `part` (0.999) of the wakes were within: the upper bound of its bucket. */

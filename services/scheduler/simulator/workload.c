@@ -93,6 +93,7 @@ static const char *read_guest(struct reader *reader, bool service)
     *guest = (struct workload_guest){.service = service,
                                      .cpus = NEVER,
                                      .until = NEVER,
+                                     .phase = NEVER,
                                      .weight = WORKLOAD_WEIGHT,
                                      .affine = NEVER};
     strcpy(guest->name, name);
@@ -109,13 +110,15 @@ static const char *read_guest(struct reader *reader, bool service)
             good = read_number(word(reader), 1, KEEL_VCPUS_MAX, &vcpus);
         } else if (strcmp(key, "cpus") == 0) {
             good = read_cpus(word(reader), &guest->cpus);
+        } else if (strcmp(key, "phase") == 0) {
+            good = read_time(word(reader), &guest->phase);
         } else if (strcmp(key, "from") == 0) {
             good = read_time(word(reader), &guest->from);
         } else if (strcmp(key, "until") == 0) {
             good = read_time(word(reader), &guest->until);
         } else {
-            return "expected busy, periodic PERIOD RUN, think SLEEP RUN, vcpus N, cpus LIST, from "
-                   "TIME or until TIME";
+            return "expected busy, periodic PERIOD RUN, think SLEEP RUN, vcpus N, cpus LIST, "
+                   "phase TIME, from TIME or until TIME";
         }
         if (!good)
             return "bad value";

@@ -28,7 +28,8 @@ struct workload_guest {
     uint64_t cpus;   /* that it may run on */
     uint64_t period; /* ns */
     uint64_t run;
-    uint64_t from; /* when it begins, and ends */
+    uint64_t phase; /* of the first work that comes; UINT64_MAX: random */
+    uint64_t from;  /* when it begins, and ends */
     uint64_t until;
     /* What the parameters say, for the reference (fluid.h). */
     uint32_t weight;
