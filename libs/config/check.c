@@ -2,6 +2,7 @@
 /* What must hold between the domains of a configuration (see check.h). */
 #include "check.h"
 
+#include "reservations.h"
 #include <keel/edge.h>
 #include <keel/machine.h>
 #include <libfdt.h>
@@ -589,6 +590,7 @@ void config_check(struct config *config, struct config_report *report)
         config->domain[domain->pair].later = domain->later;
     }
     check_reserve(&check);
+    config_check_reservations(config, report);
     check_vcpus(&check);
     if (check.memory_known)
         check_memory(&check);

@@ -80,7 +80,7 @@ def replace(path, old, new):
 def test_own(tap, folder):
     """What the sample policy's README says to do: copy it, name it in three places, change its rule, simulate."""
     tree = folder / 'tree'
-    for name in 'kernel', 'abi':
+    for name in 'kernel', 'abi', 'libs':
         (tree / name).parent.mkdir(exist_ok=True)
         (tree / name).symlink_to(ROOT / name)
     scheduler = tree / 'services/scheduler'
@@ -97,10 +97,10 @@ def test_own(tap, folder):
     replace(scheduler / 'mine/policy.c', ': RANK_HEAVY;', '*/ : RANK_LIGHT;')
     sources = [*(scheduler / 'simulator').glob('*.c'), scheduler / 'policy.c', *scheduler.glob('*/policy.c'),
                *(tree / 'kernel/cpu' / f'{name}.c' for name in ('bucket', 'cpu', 'dispatch', 'timer', 'vcpu')),
-               tree / 'kernel/arch/host/base.c']
+               tree / 'kernel/arch/host/base.c', tree / 'libs/reservation/reservation.c']
     program = tree / 'simulate'
     built = subprocess.run(['cc', '-std=gnu17', '-O1', '-Wall', '-Wextra', '-Werror', '-I', tree / 'abi', '-I', scheduler,
-                            '-I', tree / 'kernel', '-I', tree / 'kernel/arch/host', *sources, '-lm', '-o', program],
+                            '-I', tree / 'kernel', '-I', tree / 'kernel/arch/host', '-I', tree / 'libs', *sources, '-lm', '-o', program],
                            capture_output=True, text=True, check=False)
     tap.check('its copy is built', built.returncode == 0)
     share = {}

@@ -4,23 +4,21 @@
  * who has none, and with `extratime` who has used its budget up, shares what is left over.
  *
  * The kernel runs those with a budget left by the deadlines of their buckets, on all the CPUs of their cluster
- * (global earliest deadline first; a bucket is a deferrable server). Here it is only decided who gets a reservation:
- * on m CPUs as long as the sum of budget / period is at most m - (m - 1) u, u being the largest of them, less a
- * tenth (Goossens, Funk, Baruah, Real-Time Systems 25, 2003). Those who may run on different CPUs are kept to
- * clusters that do not overlap. See README.md.
+ * (global earliest deadline first; a bucket is a deferrable server). Here it is only decided who gets a reservation,
+ * by libs/reservation, and on which CPUs. See README.md.
  */
 #include <policy.h>
 
 #include <keel/domain.h>
+#include <reservation/reservation.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LOOK_NS      10000000ull
 #define PERIOD_US    10000u
-#define SLICE_LEAST  100000u       /* ns; the kernel's least */
-#define SLICE_MOST   1000000u      /* of those without a reservation */
-#define SLICE_PART   100u          /* of the shortest period */
-#define ONE          1000000000ull /* a CPU */
+#define SLICE_LEAST  100000u  /* ns; the kernel's least */
+#define SLICE_MOST   1000000u /* of those without a reservation */
+#define SLICE_PART   100u     /* of the shortest period */
 #define RANK_SERVICE 1u
 
 enum state { STATE_NONE, STATE_NEW, STATE_ADMITTED, STATE_REFUSED };
@@ -69,157 +67,60 @@ static uint64_t cpus_of(const struct unit *unit)
     return cpus ? cpus : unit->kernel;
 }
 
-/* What it needs of a CPU. */
-static uint64_t need_of(const struct unit *unit)
-{
-    return unit->numbers.budget * ONE / unit->numbers.period;
-}
-
 /* Admission. */
 
-/* CPUs that all who may run on one of them may run on. */
-struct cluster {
-    uint64_t cpus;
-    uint32_t units;
-    uint64_t sum, most; /* of what they need */
-};
-
-/* Those whose reservations are to hold together. */
-struct group {
-    uint32_t units, clusters;
-    struct unit *unit[KEEL_BUCKETS_MAX];
-    struct cluster cluster[KEEL_CPUS_MAX];
-};
-
-static uint64_t bound(const struct cluster *cluster, uint64_t most)
+static const char *refuse(const struct unit *unit, const struct reservation_lack *lack)
 {
-    uint64_t m = (uint64_t)__builtin_popcountll(cluster->cpus), lost = (m - 1) * most;
+    const struct reservation reservation = {.budget = unit->numbers.budget,
+                                            .period = unit->numbers.period};
+    static const char what[] = "refused: ";
 
-    return m * ONE > lost ? (m * ONE - lost) * 9 / 10 : 0;
-}
-
-/* How much more than what it needs there is room for; negative: there is not enough. */
-static int64_t room_for(const struct cluster *cluster, const struct unit *unit)
-{
-    uint64_t need = need_of(unit), most = need > cluster->most ? need : cluster->most;
-
-    if (!(cluster->cpus & cpus_of(unit)) || cluster->units == KEEL_SLOTS_MAX)
-        return INT64_MIN;
-    return (int64_t)bound(cluster, most) - (int64_t)(cluster->sum + need);
-}
-
-static bool goes_before(const struct unit *a, const struct unit *b)
-{
-    int few_a = __builtin_popcountll(cpus_of(a)), few_b = __builtin_popcountll(cpus_of(b));
-
-    return few_a != few_b ? few_a < few_b : need_of(a) > need_of(b);
-}
-
-/* Those with the least choice first, and of them those who need most. */
-static bool group_add(struct group *group, struct unit *unit)
-{
-    uint32_t i = group->units;
-
-    if (i == KEEL_BUCKETS_MAX)
-        return false;
-    for (; i > 0 && goes_before(unit, group->unit[i - 1]); i--)
-        group->unit[i] = group->unit[i - 1];
-    group->unit[i] = unit;
-    group->units++;
-    return true;
-}
-
-/* The parts that the sets of CPUs of all of them cut each other into. */
-static void clusters_cut(struct group *group)
-{
-    uint64_t all = 0;
-
-    for (uint32_t i = 0; i < group->units; i++)
-        all |= cpus_of(group->unit[i]);
-    group->clusters = 0;
-    for (uint64_t left = all; left;) {
-        uint64_t part = left;
-
-        for (uint32_t i = 0; i < group->units; i++) {
-            uint64_t cpus = cpus_of(group->unit[i]);
-
-            part &= cpus & (left & -left) ? cpus : ~cpus;
-        }
-        group->cluster[group->clusters++] = (struct cluster){.cpus = part};
-        left &= ~part;
-    }
-}
-
-static struct cluster *cluster_find(struct group *group, const struct unit *unit)
-{
-    struct cluster *best = NULL;
-    int64_t most = -1;
-
-    for (uint32_t i = 0; i < group->clusters; i++) {
-        struct cluster *cluster = &group->cluster[i];
-        int64_t room = room_for(cluster, unit);
-
-        if (room >= 0 && unit->state == STATE_ADMITTED && unit->cluster == cluster->cpus)
-            return cluster; /* where it is */
-        if (room > most) {
-            most = room;
-            best = cluster;
-        }
-    }
-    return best;
-}
-
-static const char *refuse(const struct group *group, const struct unit *unit)
-{
-    uint64_t need = need_of(unit), cpus = cpus_of(unit), sum = 0, most = need;
-
-    for (uint32_t i = 0; i < group->units; i++)
-        if (cpus_of(group->unit[i]) & cpus) {
-            sum += need_of(group->unit[i]);
-            most = need_of(group->unit[i]) > most ? need_of(group->unit[i]) : most;
-        }
-    const struct cluster all = {.cpus = cpus};
-
-    snprintf(
-        rtds.why, sizeof rtds.why,
-        "refused: with %u us of %u us, %llu %% of a CPU would be reserved, and %u can guarantee "
-        "%llu %%",
-        unit->numbers.budget, unit->numbers.period, (unsigned long long)(sum / (ONE / 100)),
-        (unsigned)__builtin_popcountll(cpus),
-        (unsigned long long)(bound(&all, most) / (ONE / 100)));
+    memcpy(rtds.why, what, sizeof what);
+    reservation_lack_text(&reservation, lack, &rtds.why[sizeof what - 1],
+                          sizeof rtds.why - sizeof what);
     return rtds.why;
 }
 
-/* Whether all that are admitted and not among the n new ones, and those of these that want a reservation,
- * can have them. NULL: `next` is each one's cluster. */
+/* Those whose reservations are to hold together. */
+static struct reservation reservations[RESERVATIONS_MAX];
+static struct unit *reserved[RESERVATIONS_MAX]; /* whose they are */
+
+static void reservation_add(uint32_t n, struct unit *unit)
+{
+    reservations[n] =
+        (struct reservation){.cpus = cpus_of(unit),
+                             .budget = unit->numbers.budget,
+                             .period = unit->numbers.period,
+                             .cluster = unit->state == STATE_ADMITTED ? unit->cluster : 0};
+    reserved[n] = unit;
+}
+
+/* Whether all that are admitted and not among the n, and those of these that want a reservation, can have
+ * them. NULL: `next` is each one's cluster. */
 static const char *try(struct unit *const *unit, uint32_t n)
 {
-    static struct group group;
+    struct reservation_lack lack;
+    uint32_t all = 0;
 
-    group.units = 0;
     for (uint32_t b = 0; b < KEEL_BUCKETS_MAX; b++) {
         bool among = false;
 
         for (uint32_t i = 0; i < n; i++)
             among |= unit[i] == rtds.holder[b];
         if (rtds.holder[b] && !among)
-            (void)group_add(&group, rtds.holder[b]); /* there is room for all buckets */
+            reservation_add(all++, rtds.holder[b]);
     }
-    for (uint32_t i = 0; i < n; i++)
-        if (unit[i]->numbers.budget && unit[i]->kernel && !group_add(&group, unit[i]))
-            return "no bucket is left";
-    clusters_cut(&group);
-    for (uint32_t i = 0; i < group.units; i++) {
-        struct cluster *cluster = cluster_find(&group, group.unit[i]);
-        uint64_t need = need_of(group.unit[i]);
-
-        if (!cluster)
-            return refuse(&group, group.unit[i]);
-        cluster->units++;
-        cluster->sum += need;
-        cluster->most = need > cluster->most ? need : cluster->most;
-        group.unit[i]->next = cluster->cpus;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!unit[i]->numbers.budget || !unit[i]->kernel)
+            continue;
+        if (all == RESERVATIONS_MAX)
+            return "refused: no bucket is left";
+        reservation_add(all++, unit[i]);
     }
+    if (!reservations_fit(reservations, all, &lack))
+        return refuse(unit[0], &lack);
+    for (uint32_t i = 0; i < all; i++)
+        reserved[i]->next = reservations[i].cluster;
     return NULL;
 }
 
