@@ -3,7 +3,8 @@
 """Everything that follows from the call table: generate.py KIND calls.toml > output
 
 stubs      keel/calls.h: what a service calls
-dispatch   calls_generated.h: numbers, handlers' prototypes and the kernel's decoder
+numbers    call_numbers.h: the calls' numbers
+decoder    call_decoder.h: the kernel's decoder, included behind the handlers
 reference  the reference page
 grammar    the call table as data, for the hostile suite and the fuzzers
 """
@@ -67,20 +68,15 @@ def stubs(calls):
     return out
 
 
-def dispatch(calls):
-    out = [HEAD, "#ifndef CALLS_GENERATED_H\n#define CALLS_GENERATED_H\n", "enum call_number {"]
+def numbers(calls):
+    out = [HEAD, "#ifndef CALL_NUMBERS_H\n#define CALL_NUMBERS_H\n", "enum call_number {"]
     out += [f"    CALL_{call['name'].upper()} = {call['number']}," for call in calls]
-    out.append(f"    CALLS = {len(calls)},\n}};\n_Static_assert(CALLS <= KEEL_CALLS_MAX, \"refusals\");\n")
-    for call in calls:
-        params = ["struct vcpu *caller"]
-        rest = call["args"]
-        if has_peer(call):
-            params += ["struct domain *peer", "const struct keel_edge *edge"]
-            rest = rest[1:]
-        params += [f"uint64_t {arg['name']}" for arg in rest]
-        call["prototype"] = f"int64_t call_{call['name']}({', '.join(params)})"
-        out.append(f"must_check {call['prototype']};")
-    out.append("\nstatic inline int64_t calls_decode(struct vcpu *caller, uint64_t number, const uint64_t *x)")
+    out.append(f"    CALLS = {len(calls)},\n}};\n_Static_assert(CALLS <= KEEL_CALLS_MAX, \"refusals\");\n\n#endif")
+    return out
+
+
+def decoder(calls):
+    out = [HEAD, "static inline int64_t calls_decode(struct vcpu *caller, uint64_t number, const uint64_t *x)"]
     out.append("{\n    struct domain *peer;\n    const struct keel_edge *edge;\n    int64_t status;\n")
     out.append("    switch (number) {")
     for call in calls:
@@ -98,7 +94,7 @@ def dispatch(calls):
             refused = f"unlikely(!(caller->domain->authority.self & ({rights_mask(call)}))) ? -KEEL_EACCES : "
         values += [f"x[{n}]" for n in range(first, len(call["args"]))]
         out.append(f"        return {refused}call_{call['name']}({', '.join(values)});")
-    out.append("    default:\n        return -KEEL_ENOSYS;\n    }\n}\n\n#endif")
+    out.append("    default:\n        return -KEEL_ENOSYS;\n    }\n}")
     return out
 
 
@@ -164,7 +160,7 @@ def grammar(calls):
 
 
 if __name__ == "__main__":
-    kinds = {"stubs": stubs, "dispatch": dispatch, "reference": reference, "grammar": grammar}
+    kinds = {"stubs": stubs, "numbers": numbers, "decoder": decoder, "reference": reference, "grammar": grammar}
     if len(sys.argv) != 3 or sys.argv[1] not in kinds:
         sys.exit(__doc__)
     print("\n".join(kinds[sys.argv[1]](read(sys.argv[2]))))

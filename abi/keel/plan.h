@@ -23,7 +23,8 @@ struct keel_plan_slot {
     uint16_t domain;
     uint16_t vcpu;
     uint16_t bucket;  /* index, or KEEL_BUCKET_NONE: no limit */
-    uint8_t rank;     /* lower runs first; equal ranks share by weight */
+    uint8_t rank;     /* lower runs first; equal ranks share by weight: the turn of one that a lower rank
+                         interrupts goes on before its equals', until it would have ended */
     uint8_t flags;    /* enum keel_slot_flags */
     uint32_t min_run; /* ns that it runs before an equal or better slot's wake preempts it */
     uint32_t weight;  /* 1 to KEEL_WEIGHT_MAX; 0: KEEL_WEIGHT_DEFAULT */

@@ -13,36 +13,97 @@
 #include "cpu/vcpu.h"
 #include "interrupt/irq.h"
 
-#include "calls_generated.h"
+#include "call_numbers.h"
 
 /* A handler has the shape that the decoder calls, whatever it needs of it. */
+#define HANDLER static int64_t
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-/* Not in line: the decoder's frame is not the trap's to set up. */
-not_inline void call_handle(struct vcpu *caller)
-{
-    uint64_t number = caller->registers.x[8];
-    int64_t result = calls_decode(caller, number, caller->registers.x);
-
-    if (likely(result > CALL_LEFT)) {
-        if (unlikely(result == -KEEL_EACCES))
-            domain_refused(caller->domain, (uint32_t)number, caller->registers.x);
-        caller->registers.x[0] = (uint64_t)result;
-    } else if (result == CALL_AGAIN) {
-        arch_call_again(caller);
-    }
-}
-
-int64_t call_null(struct vcpu *caller)
+HANDLER call_null(struct vcpu *caller)
 {
     return 0;
+}
+
+/* Virtual interrupts. */
+
+static bool window_irqs(const struct keel_edge *edge, uint64_t first, uint64_t count)
+{
+    return first >= edge->irq_lo && first <= edge->irq_hi && count - 1 <= edge->irq_hi - first;
+}
+
+/* Who configures has all of them: one service does, and orders its calls (L8). */
+static bool window_all(const struct keel_edge *edge, const struct domain *peer)
+{
+    return window_irqs(edge, 0, VGIC_PRIVATE + peer->params.spis);
+}
+
+/* A machine that lives, or is being built. */
+static bool has_irqs(const struct domain *domain)
+{
+    return domain->kind == KEEL_DOMAIN_MACHINE && domain_exists(domain);
+}
+
+static not_inline int64_t call_irq_configure(struct vcpu *caller, struct domain *peer,
+                                             const struct keel_edge *edge, uint64_t word)
+{
+    struct keel_irq_configure entry;
+
+    __builtin_memcpy(&entry, &word, sizeof(entry));
+    if (!has_irqs(peer))
+        return -KEEL_EINVAL;
+    if (!window_all(edge, peer))
+        return -KEEL_EACCES;
+    return vgic_configure_valid(peer, entry) ? vgic_configure(peer, entry) : -KEEL_EINVAL;
+}
+
+HANDLER call_irq_controller(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+                            uint64_t control)
+{
+    if (control & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED) || !has_irqs(peer))
+        return -KEEL_EINVAL;
+    if (!window_all(edge, peer))
+        return -KEEL_EACCES;
+    return vgic_control(peer, (uint32_t)control);
+}
+
+HANDLER call_irq_raise(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+                       uint64_t intid, uint64_t level)
+{
+    if (level > 1 || !has_irqs(peer) || intid < VGIC_PRIVATE || intid > UINT16_MAX ||
+        !vgic_has(peer, 0, (uint32_t)intid, 1))
+        return -KEEL_EINVAL;
+    if (!window_irqs(edge, intid, 1))
+        return -KEEL_EACCES;
+    vgic_raise(peer, (uint32_t)intid, level);
+    return 0;
+}
+
+HANDLER call_irq_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+                      uint64_t vcpu, uint64_t intid, uint64_t list, uint64_t n)
+{
+    struct keel_irq_state state[KEEL_IRQ_READS_MAX];
+    int64_t status;
+
+    if (n == 0 || n > KEEL_IRQ_READS_MAX || !has_irqs(peer) || vcpu >= KEEL_VCPUS_MAX ||
+        intid > UINT16_MAX || !vgic_has(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n))
+        return -KEEL_EINVAL;
+    if (!window_irqs(edge, intid, n))
+        return -KEEL_EACCES;
+    status = vgic_read(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n, state);
+    return status < 0 ? status
+                      : space_write(&caller->domain->space, IPA(list), state, n * sizeof(state[0]));
+}
+
+HANDLER call_irq_done(struct vcpu *caller, uint64_t bits)
+{
+    return irq_done(caller->domain, bits);
 }
 
 /* Waiting. */
 
 /* The caller waits for its event word, which it gets when it is claimed, or, if that is not empty,
  * at once. */
-inline int64_t call_wait(struct vcpu *caller, uint64_t deadline)
+static inline int64_t call_wait(struct vcpu *caller, uint64_t deadline)
 {
     struct cpu *cpu = cpu_this();
 
@@ -78,7 +139,7 @@ static int64_t answer_begin(struct vcpu *caller, struct domain *peer, const stru
                                                : -KEEL_EACCES;
 }
 
-int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_reply_wait(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t seq, uint64_t action, uint64_t value, uint64_t deadline)
 {
     struct cpu *cpu = cpu_this();
@@ -107,7 +168,7 @@ int64_t call_reply_wait(struct vcpu *caller, struct domain *peer, const struct k
     return status;
 }
 
-int64_t call_reply(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_reply(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                    uint64_t seq, uint64_t action, uint64_t value)
 {
     struct vcpu *vcpu;
@@ -120,13 +181,13 @@ int64_t call_reply(struct vcpu *caller, struct domain *peer, const struct keel_e
     return 0;
 }
 
-int64_t call_yield(struct vcpu *caller)
+HANDLER call_yield(struct vcpu *caller)
 {
     dispatch_yield(cpu_this());
     return 0;
 }
 
-int64_t call_exit(struct vcpu *caller, uint64_t status)
+HANDLER call_exit(struct vcpu *caller, uint64_t status)
 {
     const uint64_t detail[4] = {status};
 
@@ -136,7 +197,7 @@ int64_t call_exit(struct vcpu *caller, uint64_t status)
 
 /* Domains. */
 
-int64_t call_domain_create(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_domain_create(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                            uint64_t address)
 {
     struct keel_domain_params params;
@@ -145,17 +206,17 @@ int64_t call_domain_create(struct vcpu *caller, struct domain *peer, const struc
     return status < 0 ? status : domain_create(peer, &params);
 }
 
-int64_t call_domain_seal(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
+HANDLER call_domain_seal(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
     return domain_seal(peer);
 }
 
-int64_t call_domain_run(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
+HANDLER call_domain_run(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
     return domain_run(peer);
 }
 
-int64_t call_domain_stop(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_domain_stop(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                          uint64_t reason, uint64_t detail)
 {
     const uint64_t details[4] = {detail, caller->domain->id};
@@ -165,12 +226,12 @@ int64_t call_domain_stop(struct vcpu *caller, struct domain *peer, const struct 
     return domain_stop(peer, (uint32_t)reason, details) ? 0 : -KEEL_EBUSY;
 }
 
-int64_t call_domain_destroy(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
+HANDLER call_domain_destroy(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
     return peer == caller->domain ? -KEEL_EBUSY : domain_destroy(peer);
 }
 
-int64_t call_domain_info(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_domain_info(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                          uint64_t address)
 {
     struct keel_life life;
@@ -179,7 +240,7 @@ int64_t call_domain_info(struct vcpu *caller, struct domain *peer, const struct 
     return space_write(&caller->domain->space, IPA(address), &life, sizeof(life));
 }
 
-int64_t call_domain_ping(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
+HANDLER call_domain_ping(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
 {
     const uint64_t ping = 1ul << KEEL_EVENT_PING;
     int64_t missed;
@@ -188,8 +249,8 @@ int64_t call_domain_ping(struct vcpu *caller, struct domain *peer, const struct 
         return -KEEL_EINVAL;
     if (!domain_runs(peer))
         return -KEEL_EBUSY;
-    missed = __atomic_load_n(&peer->vcpu[0]->events, __ATOMIC_RELAXED) & ping ? KEEL_PING_UNTAKEN
-                                                                              : 0;
+    missed =
+        __atomic_load_n(&peer->vcpu[0]->events, __ATOMIC_RELAXED) & ping ? KEEL_PING_UNTAKEN : 0;
     if (exit_overdue(peer))
         missed |= KEEL_PING_UNANSWERED;
     vcpu_signal(peer->vcpu[0], ping);
@@ -203,7 +264,7 @@ static struct vcpu *vcpu_of(struct domain *domain, uint64_t index)
     return index < domain->vcpus ? domain->vcpu[index] : NULL;
 }
 
-int64_t call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t index, uint64_t pc, uint64_t x0)
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
@@ -227,7 +288,7 @@ int64_t call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct k
     return 0;
 }
 
-int64_t call_vcpu_state(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_vcpu_state(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t index)
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
@@ -251,7 +312,7 @@ static bool vcpu_rests(const struct vcpu *vcpu)
     return state != VCPU_RUNNING && state != VCPU_STARTING;
 }
 
-int64_t call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                        uint64_t index, uint64_t address)
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
@@ -271,7 +332,7 @@ int64_t call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct ke
     return space_write(&caller->domain->space, IPA(address), &registers, sizeof(registers));
 }
 
-int64_t call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t index, uint64_t address)
 {
     struct vcpu *vcpu = vcpu_of(peer, index);
@@ -304,7 +365,7 @@ int64_t call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct k
 
 /* Memory. */
 
-int64_t call_memory_scrub(struct vcpu *caller, uint64_t pa, uint64_t pages)
+HANDLER call_memory_scrub(struct vcpu *caller, uint64_t pa, uint64_t pages)
 {
     int64_t done = 0, step;
 
@@ -321,7 +382,7 @@ static bool may_build(const struct vcpu *caller, const struct domain *peer)
     return peer == caller->domain || peer->state == KEEL_DOMAIN_BUILDING;
 }
 
-int64_t call_memory_pool(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_memory_pool(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                          uint64_t pa, uint64_t pages)
 {
     if (!may_build(caller, peer))
@@ -329,7 +390,7 @@ int64_t call_memory_pool(struct vcpu *caller, struct domain *peer, const struct 
     return space_pool_add(&peer->space, PADDR(pa), pages);
 }
 
-int64_t call_memory_map(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_memory_map(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t pa, uint64_t ipa, uint64_t order, uint64_t count, uint64_t perm)
 {
     if (!may_build(caller, peer))
@@ -348,7 +409,7 @@ int64_t call_memory_map(struct vcpu *caller, struct domain *peer, const struct k
     return space_map(&peer->space, PADDR(pa), IPA(ipa), (uint32_t)order, count, (uint32_t)perm);
 }
 
-int64_t call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                           uint64_t ipa, uint64_t order, uint64_t count)
 {
     if (!may_build(caller, peer))
@@ -358,7 +419,7 @@ int64_t call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct
     return space_unmap(&peer->space, IPA(ipa), (uint32_t)order, count);
 }
 
-int64_t call_memory_protect(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_memory_protect(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                             uint64_t ipa, uint64_t order, uint64_t count, uint64_t perm)
 {
     int64_t status;
@@ -373,7 +434,7 @@ int64_t call_memory_protect(struct vcpu *caller, struct domain *peer, const stru
     return status;
 }
 
-int64_t call_memory_donate(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_memory_donate(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                            uint64_t from, uint64_t to, uint64_t order, uint64_t count,
                            uint64_t perm)
 {
@@ -442,7 +503,7 @@ static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_
     return (int64_t)i;
 }
 
-int64_t call_copy_from(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_copy_from(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                        uint64_t list, uint64_t n)
 {
     /* Stopped, and still on its CPU, which has been kicked: its last instruction is yet to come. */
@@ -451,90 +512,15 @@ int64_t call_copy_from(struct vcpu *caller, struct domain *peer, const struct ke
     return copy(caller, peer, edge, list, n, false);
 }
 
-int64_t call_copy_to(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_copy_to(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                      uint64_t list, uint64_t n)
 {
     return copy(caller, peer, edge, list, n, true);
 }
 
-/* Virtual interrupts. */
-
-static bool window_irqs(const struct keel_edge *edge, uint64_t first, uint64_t count)
-{
-    return first >= edge->irq_lo && first <= edge->irq_hi && count - 1 <= edge->irq_hi - first;
-}
-
-/* Who configures has all of them: one service does, and orders its calls (L8). */
-static bool window_all(const struct keel_edge *edge, const struct domain *peer)
-{
-    return window_irqs(edge, 0, VGIC_PRIVATE + peer->params.spis);
-}
-
-/* A machine that lives, or is being built. */
-static bool has_irqs(const struct domain *domain)
-{
-    return domain->kind == KEEL_DOMAIN_MACHINE && domain_exists(domain);
-}
-
-not_inline int64_t call_irq_configure(struct vcpu *caller, struct domain *peer,
-                                      const struct keel_edge *edge, uint64_t word)
-{
-    struct keel_irq_configure entry;
-
-    __builtin_memcpy(&entry, &word, sizeof(entry));
-    if (!has_irqs(peer))
-        return -KEEL_EINVAL;
-    if (!window_all(edge, peer))
-        return -KEEL_EACCES;
-    return vgic_configure_valid(peer, entry) ? vgic_configure(peer, entry) : -KEEL_EINVAL;
-}
-
-int64_t call_irq_controller(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                            uint64_t control)
-{
-    if (control & ~(uint64_t)(KEEL_IRQ_GROUP0_ENABLED | KEEL_IRQ_GROUP1_ENABLED) || !has_irqs(peer))
-        return -KEEL_EINVAL;
-    if (!window_all(edge, peer))
-        return -KEEL_EACCES;
-    return vgic_control(peer, (uint32_t)control);
-}
-
-int64_t call_irq_raise(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                       uint64_t intid, uint64_t level)
-{
-    if (level > 1 || !has_irqs(peer) || intid < VGIC_PRIVATE || intid > UINT16_MAX ||
-        !vgic_has(peer, 0, (uint32_t)intid, 1))
-        return -KEEL_EINVAL;
-    if (!window_irqs(edge, intid, 1))
-        return -KEEL_EACCES;
-    vgic_raise(peer, (uint32_t)intid, level);
-    return 0;
-}
-
-int64_t call_irq_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                      uint64_t vcpu, uint64_t intid, uint64_t list, uint64_t n)
-{
-    struct keel_irq_state state[KEEL_IRQ_READS_MAX];
-    int64_t status;
-
-    if (n == 0 || n > KEEL_IRQ_READS_MAX || !has_irqs(peer) || vcpu >= KEEL_VCPUS_MAX ||
-        intid > UINT16_MAX || !vgic_has(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n))
-        return -KEEL_EINVAL;
-    if (!window_irqs(edge, intid, n))
-        return -KEEL_EACCES;
-    status = vgic_read(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n, state);
-    return status < 0 ? status : space_write(&caller->domain->space, IPA(list), state,
-                                             n * sizeof(state[0]));
-}
-
-int64_t call_irq_done(struct vcpu *caller, uint64_t bits)
-{
-    return irq_done(caller->domain, bits);
-}
-
 /* Argo. */
 
-int64_t call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
+HANDLER call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
                   uint64_t arg4)
 {
     _Static_assert(ARGO_AGAIN == CALL_AGAIN, "one value for: execute the call again");
@@ -549,7 +535,7 @@ int64_t call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2
 
 /* Authority. */
 
-int64_t call_edge_set(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
+HANDLER call_edge_set(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                       uint64_t index, uint64_t address)
 {
     struct keel_edge new;
@@ -560,15 +546,15 @@ int64_t call_edge_set(struct vcpu *caller, struct domain *peer, const struct kee
     return index < KEEL_EDGES_MAX ? authority_edge_set(peer, (uint32_t)index, &new) : -KEEL_EINVAL;
 }
 
-int64_t call_edge_read(struct vcpu *caller, uint64_t domain, uint64_t index, uint64_t address)
+HANDLER call_edge_read(struct vcpu *caller, uint64_t domain, uint64_t index, uint64_t address)
 {
     if (domain >= KEEL_DOMAINS_MAX || index >= KEEL_EDGES_MAX)
         return -KEEL_EINVAL;
-    return space_write(&caller->domain->space, IPA(address),
-                       &domains[domain].authority.edge[index], sizeof(struct keel_edge));
+    return space_write(&caller->domain->space, IPA(address), &domains[domain].authority.edge[index],
+                       sizeof(struct keel_edge));
 }
 
-int64_t call_refusals(struct vcpu *caller, uint64_t domain, uint64_t address)
+HANDLER call_refusals(struct vcpu *caller, uint64_t domain, uint64_t address)
 {
     if (domain >= KEEL_DOMAINS_MAX)
         return -KEEL_EINVAL;
@@ -576,14 +562,14 @@ int64_t call_refusals(struct vcpu *caller, uint64_t domain, uint64_t address)
                        sizeof(struct keel_refusals));
 }
 
-int64_t call_authority_seal(struct vcpu *caller)
+HANDLER call_authority_seal(struct vcpu *caller)
 {
     return authority_seal();
 }
 
 /* The plan. */
 
-int64_t call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
+HANDLER call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
 {
     struct space *space = &caller->domain->space;
     struct keel_plan plan;
@@ -613,14 +599,15 @@ int64_t call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
     if (status == 0)
         status = space_write(space, slot_list, slots, plan.nslots * sizeof(slots[0]));
     cpu_window(); /* looking at the entries and acting on them, each masked alone */
-    return status == 0 ? plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation,
-                                     &plan, buckets, slots)
-                       : status;
+    return status == 0
+               ? plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation,
+                             &plan, buckets, slots)
+               : status;
 }
 
 #define PLAN_READS_MAX 32
 
-int64_t call_plan_read(struct vcpu *caller, uint64_t list, uint64_t n, uint64_t first)
+HANDLER call_plan_read(struct vcpu *caller, uint64_t list, uint64_t n, uint64_t first)
 {
     struct keel_plan_vcpu entry[PLAN_READS_MAX];
     uint64_t cpus = caller->domain->authority.self_cpus;
@@ -659,7 +646,7 @@ int64_t call_plan_read(struct vcpu *caller, uint64_t list, uint64_t n, uint64_t 
 
 #define TEXT_BYTES_MAX 128
 
-int64_t call_console_write(struct vcpu *caller, uint64_t address, uint64_t bytes)
+HANDLER call_console_write(struct vcpu *caller, uint64_t address, uint64_t bytes)
 {
     char text[TEXT_BYTES_MAX + 1];
     int64_t status;
@@ -672,9 +659,27 @@ int64_t call_console_write(struct vcpu *caller, uint64_t address, uint64_t bytes
     return (int64_t)print_text(text, bytes);
 }
 
-int64_t call_system_off(struct vcpu *caller, uint64_t reset)
+HANDLER call_system_off(struct vcpu *caller, uint64_t reset)
 {
     if (reset > 1)
         return -KEEL_EINVAL;
     arch_system_off(reset);
+}
+
+/* What the table says of each of these. */
+#include "call_decoder.h"
+
+/* Not in line: the decoder's frame is not the trap's to set up. */
+not_inline void call_handle(struct vcpu *caller)
+{
+    uint64_t number = caller->registers.x[8];
+    int64_t result = calls_decode(caller, number, caller->registers.x);
+
+    if (likely(result > CALL_LEFT)) {
+        if (unlikely(result == -KEEL_EACCES))
+            domain_refused(caller->domain, (uint32_t)number, caller->registers.x);
+        caller->registers.x[0] = (uint64_t)result;
+    } else if (result == CALL_AGAIN) {
+        arch_call_again(caller);
+    }
 }

@@ -81,7 +81,7 @@ static bool ready_any(const struct cpu *cpu, struct vcpu **only)
 
 /* Whom the owner's time can run on this CPU: itself, or (D2) the service that it waits for, and whom
  * that waits for. A service that runs elsewhere ends the chain: its progress needs no help. */
-static struct vcpu *help(const struct cpu *cpu, struct vcpu *owner)
+static in_line struct vcpu *help(const struct cpu *cpu, struct vcpu *owner)
 {
     struct vcpu *vcpu = owner;
 
@@ -132,8 +132,8 @@ static bool turn_lasts(const struct cpu *cpu, uint64_t now)
 }
 
 /* Notes when a refill of the bucket of something runnable will come. */
-static bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t now,
-                     uint64_t *deadline)
+static in_line bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t now,
+                             uint64_t *deadline)
 {
     uint64_t next;
     uint64_t left;
@@ -204,32 +204,50 @@ static uint32_t awake(const struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
     return i;
 }
 
+/* A slot as a choice, if it can run and is better than what was found. mine: its turn lasts. */
+static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t vtime, uint64_t now,
+                        struct choice *best) REQUIRES(cpu->lock)
+{
+    const struct slot *slot = &cpu->slot[i];
+    struct vcpu *owner = *slot->vcpu, *run = help(cpu, owner);
+    bool by_deadline = slot->flags & KEEL_SLOT_EDF;
+    uint64_t deadline = TIME_NEVER;
+
+    if (!run || !has_time(cpu, slot->bucket, mine, now, &deadline))
+        return;
+    if (!by_deadline)
+        deadline = TIME_NEVER;
+    else if (best->run && (deadline > best->deadline || (deadline == best->deadline && !mine)))
+        return;
+    *best = (struct choice){run, owner, slot->bucket, RANK_PLAN + slot->rank, i, deadline, vtime};
+}
+
 static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
                         struct choice *best) REQUIRES(cpu->lock)
 {
+    bool cut = now < cpu->cut_until && cpu->cut_slot < cpu->slots;
     uint32_t looks = 0;
 
-    for (uint32_t i = awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
+    for (uint32_t i = cut ? 0 : awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
         struct slot *slot = &cpu->slot[i];
-        struct vcpu *owner = *slot->vcpu;
-        uint32_t rank = RANK_PLAN + slot->rank;
+        bool mine = i == cpu->turn_slot && *slot->vcpu == lasting;
         bool by_deadline = slot->flags & KEEL_SLOT_EDF;
-        bool mine = i == cpu->turn_slot && owner == lasting;
-        uint64_t vtime = mine ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
-        uint64_t deadline = TIME_NEVER;
-        struct vcpu *run;
+        uint64_t vtime =
+            mine || by_deadline ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
 
-        if (best->run && rank > best->rank)
+        if (best->run && RANK_PLAN + slot->rank > best->rank)
             break;
+        if (unlikely(cut) && slot->rank == cpu->slot[cpu->cut_slot].rank) {
+            look(cpu, cpu->cut_slot, false, 0, now, best);
+            if (likely(best->run))
+                break;
+            cpu->cut_until = 0;
+            cut = false;
+        }
         if (!by_deadline && vtime >= best->vtime)
             continue;
         breathe(cpu, &looks);
-        if (!(run = help(cpu, owner)) || !has_time(cpu, slot->bucket, mine, now, &deadline))
-            continue;
-        if (!by_deadline)
-            *best = (struct choice){run, owner, slot->bucket, rank, i, TIME_NEVER, vtime};
-        else if (!best->run || deadline < best->deadline || (mine && deadline == best->deadline))
-            *best = (struct choice){run, owner, slot->bucket, rank, i, deadline, 0};
+        look(cpu, i, mine, vtime, now, best);
     }
 }
 
@@ -285,6 +303,7 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
 static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
 {
     cpu->slots = 0;
+    cpu->cut_until = 0;
     cpu->lease_end = TIME_NEVER;
     cpu->best_rank = RANK_BACKGROUND;
     cpu->by_deadline = false;
@@ -337,9 +356,15 @@ void dispatch_account(struct cpu *cpu)
     cpu->since = now;
 }
 
-/* As of the last accounting. next: whose turn begins, or NULL. */
-static void turn_end(struct cpu *cpu, struct vcpu *next)
+/* As of the last accounting. next: whose turn begins, or NULL. A turn that lasts, but must give way, goes on before
+ * its equals', until it would have ended; not where deadlines count. */
+static void turn_end(struct cpu *cpu, struct vcpu *next) NO_LOCK_ANALYSIS
 {
+    if (!sleeps(cpu->owner) && turn_lasts(cpu, cpu->since) && cpu->turn_slot < SLOT_NONE &&
+        *cpu->slot[cpu->turn_slot].vcpu == cpu->owner && !cpu->by_deadline) {
+        cpu->cut_slot = cpu->turn_slot;
+        cpu->cut_until = cpu->slice_end;
+    }
     if (cpu->turn_bucket) {
         bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
         cpu->turn_bucket = NULL;
@@ -352,6 +377,7 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
     struct slot *slot = choice->slot < SLOT_NONE ? &cpu->slot[choice->slot] : NULL;
     uint64_t slice = cpu->slice;
 
+    cpu->turn_start = cpu->since;
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     cpu->turn_pace = slot ? slot->pace : PACE_DEFAULT;
     if (unlikely(choice->vtime)) {
@@ -360,8 +386,10 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
         *cpu->turn_vtime = choice->vtime;
         *equals = choice->vtime > *equals ? choice->vtime : *equals;
     }
-
-    cpu->turn_start = cpu->since;
+    if (choice->slot == cpu->cut_slot && cpu->cut_until > cpu->turn_start) {
+        slice = cpu->cut_until - cpu->turn_start;
+        cpu->cut_until = 0;
+    }
     cpu->turn_rank = (uint16_t)choice->rank;
     cpu->turn_slot = choice->slot;
     cpu->turn_bucket = choice->bucket;

@@ -13,7 +13,7 @@
 #include "interrupt/irq.h"
 #include <keel/argo.h>
 
-#include "calls_generated.h"
+#include "call_numbers.h"
 
 #define EVENTS_MAX 120u
 #define ARGS       (WORLD_RW_IPA + 0xc000) /* arguments of calls */

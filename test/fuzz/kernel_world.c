@@ -15,7 +15,7 @@
 #include "memory/stage2.h"
 #include "snapshot.h"
 
-#include "calls_generated.h"
+#include "call_numbers.h"
 
 #define PAGES     (HOST_RAM_BYTES / KEEL_PAGE_SIZE)
 #define PA(page)  (HOST_RAM_PA + (uint64_t)(page)*KEEL_PAGE_SIZE)

@@ -397,6 +397,66 @@ START_TEST(better_rank_runs_first)
 }
 END_TEST
 
+/* A turn that better ones interrupt goes on, before its equals', until it would have ended. */
+START_TEST(an_interrupted_turn_goes_on)
+{
+    struct keel_plan_slot slots[] = {slot(3, NONE, 2, 0), slot(4, NONE, 3, 0), slot(1, NONE, 4, 0),
+                                     slot(2, NONE, 4, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 4; d++)
+        domain_make(d, 1, false, d <= 2 ? VCPU_READY : VCPU_WAITING);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 4, 0), 0);
+    run_until(MS / 4);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    vcpu_kick(domains[3].vcpu[0]);
+    settle();
+    run_until(MS / 2);
+    vcpu_kick(domains[4].vcpu[0]); /* better than the turn, but not than who runs */
+    settle();
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[3].vcpu[0]);
+    sleep_current(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[4].vcpu[0]);
+    sleep_current(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    run_until(MS - 1);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    run_until(2 * MS - MS / 8);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    vcpu_kick(domains[3].vcpu[0]);
+    settle();
+    run_until(2 * MS + MS / 8);
+    sleep_current(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+}
+END_TEST
+
+/* Nor does who sleeps himself, or yields, keep his. */
+START_TEST(a_turn_that_was_given_up_is_over)
+{
+    struct keel_plan_slot slots[] = {slot(3, NONE, 2, 0), slot(1, NONE, 4, 0), slot(2, NONE, 4, 0)};
+
+    for (int yields = 0; yields < 2; yields++) {
+        machine_start(1);
+        for (uint16_t d = 1; d <= 3; d++)
+            domain_make(d, 1, false, d <= 2 ? VCPU_READY : VCPU_WAITING);
+        ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+        run_until(MS / 4);
+        ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+        vcpu_kick(domains[3].vcpu[0]);
+        if (yields)
+            dispatch_yield(cpu_at(0));
+        else
+            sleep_current(0);
+        settle();
+        ck_assert_ptr_eq(cpu_at(0)->current, domains[3].vcpu[0]);
+        vcpu_kick(domains[1].vcpu[0]);
+        sleep_current(0);
+        ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    }
+}
+END_TEST
+
 START_TEST(min_run_delays_preemption)
 {
     struct keel_plan_slot slots[] = {slot(2, NONE, 2, 0), slot(1, NONE, 3, 0)};
@@ -871,6 +931,8 @@ int main(void)
     tcase_add_loop_test(tcase, time_alone_does_not_count, 0, 2);
     tcase_add_loop_test(tcase, time_elsewhere_does_not_count, 1, 4);
     tcase_add_test(tcase, better_rank_runs_first);
+    tcase_add_test(tcase, an_interrupted_turn_goes_on);
+    tcase_add_test(tcase, a_turn_that_was_given_up_is_over);
     tcase_add_test(tcase, min_run_delays_preemption);
     tcase_add_test(tcase, buckets_give_shares);
     tcase_add_test(tcase, a_bucket_that_is_not_set_is_empty);

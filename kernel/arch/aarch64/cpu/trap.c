@@ -12,7 +12,7 @@
 #include "cpu/vcpu.h"
 #include "interrupt/irq.h"
 
-#include "calls_generated.h"
+#include "call_numbers.h"
 
 /* ISS of a data abort */
 #define ISS_ISV (1u << 24)
