@@ -88,14 +88,16 @@ void argo_notify(void)
     (void)operation(KEEL_ARGO_NOTIFY, NULL, NULL, 0, 0);
 }
 
+int argo_ask(struct argo_question *question)
+{
+    return operation(KEEL_ARGO_NOTIFY, question, NULL, 0, 0);
+}
+
 int argo_notify_space(struct keel_argo_addr to, uint32_t bytes, uint16_t *flags)
 {
-    struct {
-        struct keel_argo_ring_data data;
-        struct keel_argo_ring_data_ent ent;
-    } query = {.ent = {.ring = to, .space_required = bytes}};
-    query.data.nent = 1;
-    int status = operation(KEEL_ARGO_NOTIFY, &query, NULL, 0, 0);
-    *flags = query.ent.flags;
+    struct argo_question question = {.nent = 1,
+                                     .ent[0] = {.ring = to, .space_required = bytes}};
+    int status = argo_ask(&question);
+    *flags = question.ent[0].flags;
     return status;
 }

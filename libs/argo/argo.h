@@ -47,6 +47,18 @@ must_check int argo_sendv_to(const struct keel_connection *connection, uint32_t 
 /* Wakes the senders that wait for space in own rings: call it after consuming. */
 void argo_notify(void);
 
+/* Asks about rings of others, nent of them (keel/argo.h): KEEL_EVENT_ARGO will come when one of
+ * these domains' rings comes or goes, or when there is the space that was asked for. ARGO_ASK_EXISTENCE
+ * as the space: not to be told of that. */
+#define ARGO_ASK_MAX       16u
+#define ARGO_ASK_EXISTENCE UINT32_MAX
+struct argo_question { /* struct keel_argo_ring_data, with room */
+    uint32_t nent, pad;
+    struct keel_argo_ring_data_ent ent[ARGO_ASK_MAX];
+};
+KEEL_ABI_OFFSET(struct argo_question, ent, sizeof(struct keel_argo_ring_data));
+must_check int argo_ask(struct argo_question *question);
+
 /* Asks about the ring of `to`: KEEL_EVENT_ARGO will come when it has `bytes` free. flags: the
  * answer. */
 must_check int argo_notify_space(struct keel_argo_addr to, uint32_t bytes, uint16_t *flags);

@@ -153,6 +153,15 @@ static void on_peer(void *context, uint16_t domain, enum peer_change change, uin
     }
 }
 
+static void on_ring(void *context, bool there)
+{
+    struct client *client = context;
+    if (!there)
+        lose(client);
+    client->since = 0;
+    queue_send(client);
+}
+
 static void on_deadline(void *context)
 {
     struct request *request = context;
@@ -218,6 +227,8 @@ int client_open(struct client *client, const struct keel_connection *to, size_t 
     client->to = to;
     client->next = clients;
     clients = client;
+    client->ring = (struct peer_ring){.to = to, .changed = on_ring, .context = client};
+    peer_follow(&client->ring);
     return 0;
 }
 

@@ -18,7 +18,7 @@
  *   -KEEL_ETIMEDOUT     the deadline: the peer has the request, and may yet do it
  *   -KEEL_ECONNREFUSED  the deadline: the peer was not there all the time, and does not have it
  *   -KEEL_EAGAIN        the deadline: the peer had no room all the time, and does not have it
- *   -KEEL_ESTALE        the peer that had it is dead, and may or may not have done it
+ *   -KEEL_ESTALE        the peer that had it is dead, or its ring is gone; it may or may not have done it
  *
  * A request that the peer has no room for, or that comes while there is no peer, is sent as soon as
  * it can be. One that may be done twice (`again`) is sent again to the next life of a peer that
@@ -45,6 +45,7 @@ struct client {
     uint32_t promised;        /* bytes of the ring, to their answers */
     uint64_t since;           /* when the peer began to take nothing; 0: it takes what is sent */
     struct loop_timer retry;
+    struct peer_ring ring;
     struct client *next;
 };
 

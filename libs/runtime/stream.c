@@ -251,6 +251,15 @@ static void on_peer(void *context, uint16_t domain, enum peer_change change, uin
     }
 }
 
+static void on_ring(void *context, bool there)
+{
+    struct stream_writer *writer = context;
+    (void)there;
+    writer->since = 0;
+    if (writer->refusal != 0)
+        stream_flush(writer);
+}
+
 static void begin(void)
 {
     static struct peer_watch peers = {.handler = on_peer};
@@ -281,6 +290,8 @@ bool stream_writer_open(struct stream_writer *writer, bool old)
     if (known == NULL) {
         writer->next = writers;
         writers = writer;
+        writer->ring = (struct peer_ring){.to = writer->to, .changed = on_ring, .context = writer};
+        peer_follow(&writer->ring);
     }
     if (again) {
         stream_flush(writer);
@@ -439,10 +450,11 @@ void stream_reader_add(struct stream_reader *reader, struct port *port)
     port->readers = reader;
     while (known != NULL && known != reader)
         known = known->next;
-    if (known == NULL) {
-        reader->next = readers;
-        readers = reader;
-    }
+    if (known != NULL)
+        return;
+    reader->next = readers;
+    readers = reader;
+    peer_follow_domain(&reader->ring, reader->domain);
 }
 
 void stream_resume(struct stream_reader *reader)

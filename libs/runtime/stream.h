@@ -83,6 +83,7 @@ struct stream_writer {
     uint64_t since; /* ticks; when that began */
     bool wanted;    /* somebody was told that there is no room */
     struct loop_timer timer;
+    struct peer_ring ring;
     struct stream_writer *next, *next_of_port;
 };
 
@@ -163,6 +164,7 @@ struct stream_reader {
     bool over;     /* ended, reset or refused: nothing of it is taken any more */
     bool refusing; /* and its writer has to be told */
     int32_t reason;
+    struct peer_ring ring; /* one of the writer's, if this service sends it anything */
     struct port *port;
     struct stream_reader *next, *next_of_port;
 };

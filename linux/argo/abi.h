@@ -66,7 +66,7 @@ struct argo_message_header {
 struct argo_ring_data_ent {
 	struct argo_addr ring;
 	__u16 flags;
-	__u16 pad;
+	__u16 life;		/* another: the owner has begun again */
 	__u32 space_required;
 	__u32 max_message_size;
 };

@@ -31,6 +31,7 @@ SAME_AT(struct argo_message_header, message_type, struct keel_argo_message_heade
 SAME(sizeof(struct argo_ring_data), sizeof(struct keel_argo_ring_data));
 SAME(sizeof(struct argo_ring_data_ent), sizeof(struct keel_argo_ring_data_ent));
 SAME_AT(struct argo_ring_data_ent, flags, struct keel_argo_ring_data_ent, flags);
+SAME_AT(struct argo_ring_data_ent, life, struct keel_argo_ring_data_ent, life);
 SAME_AT(struct argo_ring_data_ent, space_required, struct keel_argo_ring_data_ent, space_required);
 
 SAME(ARGO_RING_EXISTS, (int)KEEL_ARGO_EXISTS);

@@ -18,6 +18,7 @@
 
 #define ARGO_RING_LEN	(128 * 1024 - sizeof(struct argo_shared_ring))
 #define ARGO_RESETS_MAX	64	/* that wait for space, of a ring */
+#define ARGO_QUERY	32	/* entries of one query */
 
 /* A ring that one peer sends to, at one of our ports. There from probe to remove. */
 struct argo_ring {
@@ -72,6 +73,11 @@ struct argo_sock {
 	u32 chunk;		/* bytes in one message */
 	bool heard;		/* since the last look */
 	bool ask;		/* to be asked whether it is still there */
+	bool met;		/* life is known */
+	bool gone;		/* the peer's ring, or the life that it was of */
+	u16 life;
+	u32 look;		/* round of argo_stream_look; */
+	int entry;		/* and of its query */
 	u8 *fifo;		/* what was received; NULL: nothing yet */
 	u32 in, out;		/* free running */
 };
@@ -83,6 +89,9 @@ struct argo {
 	struct work_struct rx;
 	struct delayed_work retry;	/* the hypervisor had no place for another waiter */
 	struct delayed_work alive;
+	struct delayed_work look;
+	unsigned long looked;		/* jiffies */
+	u32 look_round;
 	unsigned int nrings;
 	struct argo_ring *ring;
 	spinlock_t lock;
@@ -122,6 +131,13 @@ bool argo_ring_drain(struct argo_ring *ring, bool *consumed);
 int argo_send(u32 src_port, u16 peer, u32 port, u32 type, const void *head, u32 head_bytes,
 	      const void *data, u32 bytes);
 int argo_notify(struct argo_ring_data *data);
+bool argo_ring_empty(const struct argo_ring *ring);
+
+/* Room for a query of ARGO_QUERY entries. */
+union argo_query {
+	struct argo_ring_data data;
+	u8 bytes[sizeof(struct argo_ring_data) + ARGO_QUERY * sizeof(struct argo_ring_data_ent)];
+};
 
 /* stream.c */
 enum argo_verdict argo_stream_message(struct argo_ring *ring, u32 port, u32 bytes);
@@ -129,6 +145,8 @@ void argo_stream_resets(struct argo_ring *ring);
 int argo_stream_owed(struct argo_sock *as);
 void argo_stream_pay(struct argo_sock *as);
 void argo_stream_alive(struct work_struct *work);
+void argo_stream_look(struct work_struct *work);
+void argo_stream_look_later(void);
 void argo_stream_break(struct argo_ring *ring);
 void argo_stream_close(struct argo_sock *as, u32 reason);
 bool argo_stream_unread(const struct argo_sock *as);

@@ -11,7 +11,6 @@
 
 #include "argo.h"
 
-#define ARGO_QUERY	32		/* entries of one query */
 #define ARGO_RETRY	(HZ / 50)
 
 struct argo argo;
@@ -150,11 +149,7 @@ static struct sock *argo_next_owing(void)
  */
 static void argo_notify_all(bool consumed)
 {
-	static union {
-		struct argo_ring_data data;
-		u8 bytes[sizeof(struct argo_ring_data) +
-			 ARGO_QUERY * sizeof(struct argo_ring_data_ent)];
-	} query;
+	static union argo_query query;
 	struct argo_sock *as;
 	bool asked = false;
 	struct sock *sk;
@@ -190,6 +185,7 @@ static void argo_work(void)
 	argo_notify_all(consumed);
 	if (more)
 		argo_kick();
+	argo_stream_look_later();
 }
 
 static void argo_rx(struct work_struct *work)
@@ -382,6 +378,7 @@ static void argo_end(void *data)
 	cancel_delayed_work_sync(&argo.alive);
 	cancel_delayed_work_sync(&argo.retry);
 	cancel_work_sync(&argo.rx);
+	cancel_delayed_work_sync(&argo.look);
 	destroy_workqueue(argo.queue);
 	for (i = 0; i < argo.nrings; i++)
 		argo_ring_end(&argo.ring[i]);
@@ -415,6 +412,8 @@ static int argo_probe(struct platform_device *pdev)
 	INIT_WORK(&argo.rx, argo_rx);
 	INIT_DELAYED_WORK(&argo.retry, argo_rx);
 	INIT_DELAYED_WORK(&argo.alive, argo_stream_alive);
+	INIT_DELAYED_WORK(&argo.look, argo_stream_look);
+	argo.looked = jiffies;
 
 	nrings = argo_read_ports(dev->of_node, NULL, 0);
 	if (nrings > ARGO_RINGS_MAX) {

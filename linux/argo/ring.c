@@ -162,6 +162,12 @@ static u32 argo_ring_header(const struct argo_ring *ring, u32 tx,
 	return ALIGN(header->len, ARGO_SLOT);
 }
 
+/* Whether all that has come was taken. */
+bool argo_ring_empty(const struct argo_ring *ring)
+{
+	return !ring->shared || ring->rx == smp_load_acquire(&ring->shared->tx_ptr);
+}
+
 /* Hands messages to their sockets, until there are none, one can't be taken, or so many were that
  * others have their turn: true then.
  */

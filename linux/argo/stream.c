@@ -6,6 +6,7 @@
  * accepted.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -15,7 +16,11 @@
 #define ARGO_CHUNK	(16 * 1024)	/* in one message */
 #define ARGO_CHUNK_MIN	64
 #define ARGO_BACKLOG	32		/* connections that nobody has accepted yet, of a listener */
-#define ARGO_ALIVE	(2 * HZ)	/* silence after which a peer is asked */
+#define ARGO_LOOK	(HZ / 50)	/* between two looks at peers' lives */
+
+static unsigned int silence = 2;
+module_param(silence, uint, 0644);
+MODULE_PARM_DESC(silence, "seconds of silence after which a peer is asked whether it has the connection; 0: never");
 
 static bool argo_full(int result)
 {
@@ -74,6 +79,14 @@ static struct argo_sock *argo_stream_find(struct argo_ring *ring, u32 port, u32 
 	return NULL;
 }
 
+static void argo_stream_ask_later(void)
+{
+	unsigned int seconds = READ_ONCE(silence);
+
+	if (seconds)
+		queue_delayed_work(argo.queue, &argo.alive, min(seconds, 86400U) * HZ);
+}
+
 /* With a number of the peer's choice, which may be taken: false; or with one of ours. */
 static bool argo_stream_link(struct argo_sock *as, struct argo_ring *ring, u32 port,
 			     const u32 *conid)
@@ -90,12 +103,18 @@ static bool argo_stream_link(struct argo_sock *as, struct argo_ring *ring, u32 p
 		as->peer_port = port;
 		as->chunk = ARGO_CHUNK;
 		as->heard = true;
+		as->met = false;
+		as->gone = false;
+		as->look = argo.look_round;
+		as->entry = -1;
 		list_add_tail(&as->node, &ring->socks);
 		sock_hold(sk_vsock(as->vsk));
 	}
 	spin_unlock(&argo.lock);
-	if (!taken)
-		queue_delayed_work(argo.queue, &argo.alive, ARGO_ALIVE);
+	if (!taken) {
+		argo_stream_ask_later();
+		argo_stream_look_later();
+	}
 	return !taken;
 }
 
@@ -403,7 +422,131 @@ void argo_stream_alive(struct work_struct *work)
 	for (ring = argo.ring; ring < argo.ring + argo.nrings; ring++)
 		any |= argo_stream_ask(ring);
 	if (any)
-		queue_delayed_work(argo.queue, &argo.alive, ARGO_ALIVE);
+		argo_stream_ask_later();
+}
+
+/* ---- Whose life it is ---- */
+
+/* The hypervisor says once that a ring of somebody who was asked about has come or gone, by an
+ * interrupt like any other. So it is asked again after each, but not too often.
+ */
+void argo_stream_look_later(void)
+{
+	unsigned long next = READ_ONCE(argo.looked) + ARGO_LOOK;
+
+	queue_delayed_work(argo.queue, &argo.look,
+			   time_before(jiffies, next) ? next - jiffies : 0);
+}
+
+/* Puts the peers of connections that were not asked about in this look into the query. */
+static void argo_look_fill(struct argo_ring *ring, struct argo_ring_data *query)
+{
+	struct argo_sock *as;
+	unsigned int i;
+
+	query->nent = 0;
+	query->pad = 0;
+	spin_lock(&argo.lock);
+	list_for_each_entry(as, &ring->socks, node) {
+		as->entry = -1;
+		if (as->look == argo.look_round)
+			continue;
+		for (i = 0; i < query->nent; i++)
+			if (query->ent[i].ring.aport == as->peer_port)
+				break;
+		if (i == ARGO_QUERY)
+			continue;
+		if (i == query->nent)
+			query->ent[query->nent++] = (struct argo_ring_data_ent){
+				.ring = { .aport = as->peer_port, .domain_id = ring->peer },
+				.space_required = U32_MAX,	/* not to be told of space */
+			};
+		as->look = argo.look_round;
+		as->entry = i;
+	}
+	spin_unlock(&argo.lock);
+}
+
+/* Of a SYN that was not sent yet, its sending finds out. */
+static bool argo_look_settle(struct argo_ring *ring, const struct argo_ring_data *query)
+{
+	struct argo_sock *as;
+	bool any = false;
+
+	spin_lock(&argo.lock);
+	list_for_each_entry(as, &ring->socks, node) {
+		const struct argo_ring_data_ent *ent;
+
+		if (as->entry < 0)
+			continue;
+		ent = &query->ent[as->entry];
+		as->entry = -1;
+		if (!(ent->flags & ARGO_RING_EXISTS))
+			as->gone |= !(READ_ONCE(as->owed) & ARGO_SYN);
+		else if (as->met)
+			as->gone |= as->life != ent->life;
+		else
+			as->life = ent->life;
+		as->met |= ent->flags & ARGO_RING_EXISTS;
+		any |= as->gone;
+	}
+	spin_unlock(&argo.lock);
+	return any;
+}
+
+static struct sock *argo_look_next(struct argo_ring *ring)
+{
+	struct argo_sock *as;
+	struct sock *sk = NULL;
+
+	spin_lock(&argo.lock);
+	list_for_each_entry(as, &ring->socks, node)
+		if (as->gone) {
+			as->gone = false;
+			sk = sk_vsock(as->vsk);
+			sock_hold(sk);
+			break;
+		}
+	spin_unlock(&argo.lock);
+	return sk;
+}
+
+/* What the former life sent comes first: if some of it is not taken yet, another time. */
+static void argo_look_end(struct argo_ring *ring)
+{
+	struct argo_sock *as;
+	struct sock *sk;
+
+	if (!argo_ring_empty(ring))
+		return;
+	while ((sk = argo_look_next(ring))) {
+		as = argo_lock(sk);
+		if (as && as->ring == ring)
+			argo_stream_end(as, as->state == ARGO_CONNECTING ? ECONNREFUSED :
+									   ECONNRESET);
+		argo_unlock(sk);
+	}
+}
+
+void argo_stream_look(struct work_struct *work)
+{
+	static union argo_query query;
+	struct argo_ring *ring;
+	bool any;
+
+	WRITE_ONCE(argo.looked, jiffies);
+	argo.look_round++;
+	for (ring = argo.ring; ring < argo.ring + argo.nrings; ring++) {
+		any = false;
+		for (;;) {
+			argo_look_fill(ring, &query.data);
+			if (!query.data.nent || argo_notify(&query.data) < 0)
+				break;
+			any |= argo_look_settle(ring, &query.data);
+		}
+		if (any)
+			argo_look_end(ring);
+	}
 }
 
 /* Nothing that is in the ring can be relied on any more. */

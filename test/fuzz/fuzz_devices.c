@@ -219,6 +219,17 @@ void peer_watch(struct peer_watch *added)
     (void)added;
 }
 
+void peer_follow(struct peer_ring *ring)
+{
+    (void)ring;
+}
+
+void peer_follow_domain(struct peer_ring *ring, uint16_t domain)
+{
+    (void)ring;
+    (void)domain;
+}
+
 keel_peer keel_self(void)
 {
     return KEEL_PEER(0, 1);

@@ -117,13 +117,16 @@ def refusals(tap, guests):
 
 
 def deaths(tap, guests):
-    """The peer is restarted in the middle; then it reboots in order, which kills who sends."""
+    """The peer is restarted in the middle; then it reboots in order, which kills who sends. Nobody asks the peer: what
+    is learnt of its death is what Argo says of its rings and its life."""
     reset = 'Connection reset by peer'
+    silence = '/sys/module/keel_argo/parameters/silence'
+    guests.on(1, f'echo 0 >{silence}')
     guests.start(2, 'reader', 'argo-cat -l -r 5000 >/dev/null')
     guests.start(2, 'idle', 'sleep 1000 | argo-cat -l -s 5001')
     guests.start(1, 'writer', 'argo-cat -w 20 -s linux2:5000 </dev/zero')
     guests.start(1, 'waiter', 'argo-cat -w 20 -r linux2:5001')
-    guests.on(1, 'sleep 2')
+    guests.on(1, 'sleep 3')
     guests.on(2, 'true')
     guests.session.type(PREFIX + 'r')
     guests.reborn()
@@ -141,6 +144,7 @@ def deaths(tap, guests):
 
     guests.start(2, 'got', 'argo-cat -l -r 5000')
     guests.start(1, 'sent', 'echo again | argo-cat -w 20 -s linux2:5000')
+    guests.on(1, f'echo 2 >{silence}')
     tap.check('the next life can be talked to', guests.end(1, 'sent') == (0, '') and guests.end(2, 'got') == (0, ''))
 
 

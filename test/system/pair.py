@@ -4,7 +4,7 @@
 way there is: nothing of the streams is lost or doubled, nothing is noted twice, and what became of each request is
 told. TAP on standard output.
 
-    pair.py LIVES       of each
+    pair.py LIVES [unwatched]       of each; neither may watch the other: what it learns is what Argo says
 """
 import re
 import sys
@@ -14,13 +14,13 @@ from keel import Tap, report, service, system
 LIVES = 'deadline-ms = <100>; restart { limit = <1000000>; };'
 
 
-def the_system(lives):
+def the_system(lives, watched):
     rights = ' '.join(f'{name} {{ allow = "read", "registers", "stop", "watch"; }};' for name in ('server', 'client'))
+    watches = {peer: f'rights {{ {peer} {{ allow = "watch"; }}; }};' if watched else '' for peer in ('server', 'client')}
     return system(
-        service('server', 'test-pair-server', f'provides = <7 8>; sends = "client:9"; {LIVES} '
-                'rights { client { allow = "watch"; }; };'),
+        service('server', 'test-pair-server', f'provides = <7 8>; sends = "client:9"; {LIVES} {watches["client"]}'),
         service('client', 'test-pair-client', f'provides = <9>; uses = "server:7"; sends = "server:8"; '
-                f'args = "{lives}"; {LIVES} rights {{ server {{ allow = "watch"; }}; }};'),
+                f'args = "{lives}"; {LIVES} {watches["server"]}'),
         service('saboteur', 'test-saboteur', f'args = "count={lives}", "every=30", "server", "client"; '
                 f'rights {{ {rights} }};'))
 
@@ -28,7 +28,7 @@ def the_system(lives):
 def main():
     lives = int(sys.argv[1])
     with Tap() as tap:
-        session = tap.session(the_system(lives), cpus=2)
+        session = tap.session(the_system(lives, sys.argv[2:] != ['unwatched']), cpus=2)
         heard = session.wait(r'^(?:\[server\] )?heard (\d+) bytes, (\d+) wrong, (\d+) lost', anywhere=True)
         if not tap.check('the server hears the end', heard):
             return

@@ -448,6 +448,101 @@ START_TEST(a_client_needs_a_connection)
 }
 END_TEST
 
+/* ---- A peer that may not be watched ---- */
+
+static void setup_unwatched(void)
+{
+    to = world_connect("peer", PEER, PEER_PORT, KEEL_RIGHT_SEND, LIFE);
+    world.owner[PEER] = LIFE;
+    world.there[EDGE] = true;
+    ck_assert_int_eq(client_open(&client, to, 4000), 0);
+    request = (struct request){.done = on_done,
+                               .context = &request,
+                               .answer = answer_room,
+                               .answer_most = sizeof(answer_room)};
+    world_run();
+}
+
+/* Argo's signal, some time after what was last. */
+static void signalled(bool there, uint16_t life)
+{
+    world.there[EDGE] = there;
+    world.owner[PEER] = life;
+    world_pass(PEER_ASK_MS);
+    world.events |= EVENT(KEEL_EVENT_ARGO);
+    world_run();
+}
+
+START_TEST(unwatched_its_ring_tells_of_the_death)
+{
+    ck_assert_int_eq(request_send(&request, &client, ASK, &question, world.now + 20000), 0);
+    signalled(true, LIFE); /* some message to somebody */
+    ck_assert_uint_eq(over, 0);
+    signalled(false, LIFE);
+    check_over(1, -KEEL_ESTALE);
+    signalled(true, LIFE + 1);
+    ck_assert_int_eq(request_send(&request, &client, ASK, &question, world.now + 20000), 0);
+    signalled(true, LIFE + 2); /* between two looks it has begun again */
+    check_over(2, -KEEL_ESTALE);
+    signalled(false, LIFE + 2);
+    ck_assert_uint_eq(over, 2);
+}
+END_TEST
+
+/* The peer lives all the time, and has a ring; this one comes and goes. */
+START_TEST(unwatched_it_goes_with_the_ring)
+{
+    static struct client late;
+    const struct keel_connection *other =
+        world_connect("peer", PEER, PEER_PORT + 1, KEEL_RIGHT_SEND, LIFE);
+    ck_assert_int_eq(client_open(&late, other, 4000), 0);
+    world.send_status = -KEEL_ECONNREFUSED;
+    ck_assert_int_eq(request_send(&request, &late, ASK, &question, world.now + 20000), 0);
+    world_pass(10000); /* it is tried about once in a second */
+    world.send_status = 0;
+    const uint64_t before = world.now;
+    world.there[other->edge] = true;
+    signalled(true, LIFE);
+    ck_assert_uint_eq(world.nsent, 1);
+    ck_assert_uint_le(world.now, before + PEER_ASK_MS);
+    ck_assert_uint_eq(over, 0);
+    world.there[other->edge] = false;
+    signalled(true, LIFE);
+    check_over(1, -KEEL_ESTALE);
+}
+END_TEST
+
+START_TEST(unwatched_it_may_be_sent_again)
+{
+    request.again = true;
+    ck_assert_int_eq(request_send(&request, &client, ASK, &question, world.now + 20000), 0);
+    world.send_status = -KEEL_ECONNREFUSED;
+    signalled(false, LIFE);
+    world.send_status = 0;
+    signalled(true, LIFE + 1);
+    ck_assert_uint_eq(world.nsent, 2);
+    signalled(true, LIFE + 2);
+    ck_assert_uint_eq(world.nsent, 3);
+    answer_tag(tag_of(2), 5, NULL, 0);
+    check_over(1, 5);
+}
+END_TEST
+
+static void ring_goes(void)
+{
+    if (++world.now > 20)
+        world.there[EDGE] = false;
+}
+
+START_TEST(unwatched_waiting_ends_with_the_peer)
+{
+    struct request waits = {.answer = NULL};
+    world.on_wait = ring_goes;
+    ck_assert_int_eq(request_wait(&waits, &client, ASK, &question, world.now + 1000), -KEEL_ESTALE);
+    ck_assert_uint_lt(world.now, 100);
+}
+END_TEST
+
 /* ---- request_wait ---- */
 
 static void answer_in_a_while(void)
@@ -660,6 +755,14 @@ int main(void)
     tcase_add_test(tests, in_a_handler_nobody_waits);
     tcase_add_test(tests, any_events_in_any_order);
     Suite *suite = suite_create("request");
+    suite_add_tcase(suite, tests);
+
+    tests = tcase_create("unwatched");
+    tcase_add_checked_fixture(tests, setup_unwatched, NULL);
+    tcase_add_test(tests, unwatched_its_ring_tells_of_the_death);
+    tcase_add_test(tests, unwatched_it_goes_with_the_ring);
+    tcase_add_test(tests, unwatched_it_may_be_sent_again);
+    tcase_add_test(tests, unwatched_waiting_ends_with_the_peer);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -557,6 +557,55 @@ START_TEST(the_writers_death_is_told)
 }
 END_TEST
 
+/* ---- A peer that may not be watched: what Argo says of its ring ---- */
+
+static void unwatched_setup(void)
+{
+    world.owner[PEER] = LIFE;
+    world.there[EDGE] = true;
+    reader_setup();
+    world.connection[EDGE].rights = KEEL_RIGHT_SEND; /* WATCH is not looked at before */
+    (void)said();
+}
+
+static void signalled(bool there, uint16_t life)
+{
+    world.there[EDGE] = there;
+    world.owner[PEER] = life;
+    world_pass(PEER_ASK_MS);
+    world.events |= EVENT(KEEL_EVENT_ARGO);
+    world_run();
+}
+
+START_TEST(unwatched_the_other_sides_death_is_told)
+{
+    signalled(false, LIFE);
+    ck_assert_str_eq(said(), "died 4 @0; died 4 @0; ");
+    signalled(true, LIFE + 1);
+    ck_assert_str_eq(said(), "lives 5 @0; lives 5 @0; ");
+    signalled(true, LIFE + 3);
+    ck_assert_str_eq(said(), "died 5 @0; died 5 @0; lives 7 @0; lives 7 @0; ");
+}
+END_TEST
+
+START_TEST(unwatched_bytes_go_when_the_ring_comes)
+{
+    static struct peer_ring other; /* it lives all the time, and has another ring */
+    other.to = world_connect("peer", PEER, PEER_PORT + 1, KEEL_RIGHT_SEND, LIFE);
+    world.there[other.to->edge] = true;
+    peer_follow(&other);
+    world.send_status = -KEEL_ECONNREFUSED;
+    ck_assert_uint_eq(write_text("x"), 1);
+    signalled(false, LIFE);
+    world_pass(10000); /* it is tried about once in a second */
+    ck_assert_str_eq(all_heard(), "");
+    world.send_status = 0;
+    signalled(true, LIFE);
+    ck_assert_str_eq(all_heard(), "x");
+    ck_assert_str_eq(said(), "");
+}
+END_TEST
+
 START_TEST(refused_it_is_thrown_away)
 {
     struct keel_stream_reset refuse;
@@ -867,6 +916,12 @@ int main(void)
     tcase_add_test(tests, a_reader_may_refuse);
     tcase_add_test(tests, a_small_ring_gets_small_parts);
     tcase_add_test(tests, a_store_of_nonsense_is_a_new_stream);
+    suite_add_tcase(suite, tests);
+
+    tests = tcase_create("unwatched");
+    tcase_add_checked_fixture(tests, unwatched_setup, NULL);
+    tcase_add_test(tests, unwatched_the_other_sides_death_is_told);
+    tcase_add_test(tests, unwatched_bytes_go_when_the_ring_comes);
     suite_add_tcase(suite, tests);
 
     tests = tcase_create("reader");

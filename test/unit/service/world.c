@@ -151,6 +151,24 @@ static int64_t send(const struct keel_argo_send_addr *addr, const struct keel_ar
     return message.bytes;
 }
 
+/* About no space: who only wants to know whether there is a ring must not wait for any. */
+static int64_t answer(struct argo_question *question)
+{
+    world.asks++;
+    ck_assert_uint_le(question->nent, ARGO_ASK_MAX);
+    ck_assert_uint_eq(question->pad, 0);
+    for (uint32_t i = 0; i < question->nent; i++) {
+        struct keel_argo_ring_data_ent *ent = &question->ent[i];
+        const struct keel_connection *to = keel_connection_of(ent->ring.domain_id, ent->ring.aport);
+        if (to == NULL || (to->rights & KEEL_RIGHT_SEND) == 0)
+            return -KEEL_EACCES;
+        ck_assert_uint_eq(ent->space_required, ARGO_ASK_EXISTENCE);
+        ent->flags = world.there[to->edge] ? KEEL_ARGO_EXISTS | KEEL_ARGO_NOTIFY_EMSGSIZE : 0;
+        ent->life = world.owner[to->domain];
+    }
+    return 0;
+}
+
 /* ---- Calls ---- */
 
 int64_t keel_argo(uint64_t op, const struct keel_argo_send_addr *arg1,
@@ -162,6 +180,8 @@ int64_t keel_argo(uint64_t op, const struct keel_argo_send_addr *arg1,
         result = ring_register((const void *)arg1, (const void *)arg2);
     else if (op == KEEL_ARGO_SENDV)
         result = send(arg1, arg2, arg3, (uint32_t)arg4);
+    else if (op == KEEL_ARGO_NOTIFY && arg1 != NULL)
+        result = answer((void *)(uintptr_t)arg1);
     call();
     return result;
 }

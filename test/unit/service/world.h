@@ -37,6 +37,10 @@ struct world {
     struct keel_life life[KEEL_DOMAINS_MAX];             /* by domain, as domain_info says it */
     struct keel_connection connection[8];
     unsigned nconnections;
+    /* What Argo answers about rings that connections lead to, and their owners. */
+    bool there[8];
+    uint16_t owner[KEEL_DOMAINS_MAX];
+    unsigned asks; /* questions so far */
 };
 extern struct world world;
 
