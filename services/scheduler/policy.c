@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES 64
-
 uint64_t policy_cpus(const struct policy_snapshot *snapshot)
 {
     uint64_t cpus = 0;
@@ -66,6 +64,23 @@ static const char *unknown(const struct policy *policy, const char *name)
     return wrong;
 }
 
+/* What is wrong with whom it is for. */
+static const char *whom_wrong(const struct policy_parameter *parameter, struct policy_whom whom)
+{
+    bool machine = parameter->scope == POLICY_OF_MACHINE;
+
+    if ((whom.domain == POLICY_ALL) != machine)
+        return wrong_because("%s: is of %s, expected %s%s", parameter->name,
+                             machine ? "all" : "a domain", parameter->name, machine ? "" : ".NAME");
+    if (machine)
+        return NULL;
+    if (whom.domain >= KEEL_DOMAINS_MAX || (whom.vcpu >= KEEL_VCPUS_MAX && whom.vcpu != POLICY_ALL))
+        return wrong_because("%s: there is no such vCPU", parameter->name);
+    if (whom.vcpu != POLICY_ALL && parameter->scope != POLICY_OF_VCPU)
+        return wrong_because("%s: is of a domain, not of one vCPU", parameter->name);
+    return NULL;
+}
+
 const char *policy_set(const struct policy *policy, const char *name, struct policy_whom whom,
                        uint64_t value)
 {
@@ -76,22 +91,29 @@ const char *policy_set(const struct policy *policy, const char *name, struct pol
     if (index < 0)
         return unknown(policy, name);
     parameter = &policy->parameter[index];
-    if (whom.domain == POLICY_ALL ? parameter->scope != POLICY_OF_MACHINE
-                                  : parameter->scope == POLICY_OF_MACHINE)
-        return wrong_because("%s: is of %s, expected %s%s", name,
-                             whom.domain == POLICY_ALL ? "a domain" : "all", name,
-                             whom.domain == POLICY_ALL ? ".NAME" : "");
-    if (whom.domain != POLICY_ALL &&
-        (whom.domain >= KEEL_DOMAINS_MAX ||
-         (whom.vcpu != POLICY_ALL &&
-          (whom.vcpu >= KEEL_VCPUS_MAX || parameter->scope != POLICY_OF_VCPU))))
-        return wrong_because("%s: is of a domain, not of one vCPU, or there is no such vCPU", name);
+    why = whom_wrong(parameter, whom);
+    if (why)
+        return why;
     if (value < parameter->least || value > parameter->most)
         return wrong_because("%s: %llu is not %llu to %llu", name, (unsigned long long)value,
                              (unsigned long long)parameter->least,
                              (unsigned long long)parameter->most);
     why = policy->set((uint32_t)index, whom, value);
     return why ? wrong_because("%s: %s", name, why) : NULL;
+}
+
+const char *policy_get(const struct policy *policy, const char *name, struct policy_whom whom,
+                       uint64_t *value)
+{
+    int index = policy_parameter_find(policy, name);
+    const char *why;
+
+    if (index < 0)
+        return unknown(policy, name);
+    why = whom_wrong(&policy->parameter[index], whom);
+    if (!why)
+        *value = policy->get((uint32_t)index, whom);
+    return why;
 }
 
 /* NAME or NAME/VCPU */
@@ -102,38 +124,55 @@ static bool whom_read(char *text, uint16_t (*domain_find)(const char *name),
     unsigned long vcpu = POLICY_ALL;
 
     if (slash) {
-        *slash = '\0';
         vcpu = strtoul(slash + 1, &end, 10);
         if (slash[1] < '0' || slash[1] > '9' || *end || vcpu >= KEEL_VCPUS_MAX)
             return false;
+        *slash = '\0';
     }
     *whom = (struct policy_whom){.domain = domain_find(text), .vcpu = (uint16_t)vcpu};
+    if (slash)
+        *slash = '/';
     return whom->domain < KEEL_DOMAINS_MAX;
+}
+
+const char *policy_read(const char *text, uint16_t (*domain_find)(const char *name),
+                        struct policy_setting *setting, bool *valued)
+{
+    size_t bytes = strcspn(text, "=");
+    char *dot, *end;
+
+    *valued = text[bytes] == '=';
+    *setting = (struct policy_setting){.whom = {POLICY_ALL, POLICY_ALL}};
+    if (bytes == 0 || bytes >= sizeof setting->parameter)
+        return wrong_because("expected PARAMETER or PARAMETER.NAME");
+    memcpy(setting->parameter, text, bytes);
+    dot = strchr(setting->parameter, '.');
+    if (dot) {
+        *dot = '\0';
+        if (!whom_read(dot + 1, domain_find, &setting->whom))
+            return wrong_because("%s: there is no '%s'", setting->parameter, dot + 1);
+    }
+    if (!*valued)
+        return NULL;
+    text += bytes + 1;
+    setting->value = strtoull(text, &end, 0);
+    if (*text < '0' || *text > '9' || *end)
+        return wrong_because("%s: '%s' is no number", setting->parameter, text);
+    return NULL;
 }
 
 const char *policy_argument(const struct policy *policy, const char *argument,
                             uint16_t (*domain_find)(const char *name))
 {
-    char parameter[NAME_MAX_BYTES];
-    const char *equals = strchr(argument, '=');
-    struct policy_whom whom = {.domain = POLICY_ALL, .vcpu = POLICY_ALL};
-    uint64_t value;
-    char *dot, *end;
+    struct policy_setting setting;
+    bool valued;
+    const char *why = policy_read(argument, domain_find, &setting, &valued);
 
-    if (!equals || (size_t)(equals - argument) >= sizeof parameter)
-        return wrong_because("expected PARAMETER=N or PARAMETER.NAME=N");
-    memcpy(parameter, argument, (size_t)(equals - argument));
-    parameter[equals - argument] = '\0';
-    dot = strchr(parameter, '.');
-    if (dot) {
-        *dot = '\0';
-        if (!whom_read(dot + 1, domain_find, &whom))
-            return wrong_because("%s: there is no '%s'", parameter, dot + 1);
-    }
-    value = strtoull(equals + 1, &end, 0);
-    if (equals[1] < '0' || equals[1] > '9' || *end)
-        return wrong_because("%s: '%s' is no number", parameter, equals + 1);
-    return policy_set(policy, parameter, whom, value);
+    if (why)
+        return why;
+    if (!valued)
+        return wrong_because("%s: expected PARAMETER=N or PARAMETER.NAME=N", setting.parameter);
+    return policy_set(policy, setting.parameter, setting.whom, setting.value);
 }
 
 void policy_commits_add(struct policy_commits *commits, uint64_t cpus)

@@ -101,6 +101,21 @@ int policy_parameter_find(const struct policy *policy, const char *name);
 const char *policy_set(const struct policy *policy, const char *parameter, struct policy_whom whom,
                        uint64_t value);
 
+/* The same, to know its value. */
+const char *policy_get(const struct policy *policy, const char *parameter, struct policy_whom whom,
+                       uint64_t *value);
+
+/* As people write it. */
+struct policy_setting {
+    char parameter[80]; /* what is behind its NUL has no meaning */
+    struct policy_whom whom;
+    uint64_t value;
+};
+
+/* Reads `parameter.NAME/VCPU=N`, or without what is behind the parameter, or (valued: false) without the value. NULL: read. */
+const char *policy_read(const char *text, uint16_t (*domain_find)(const char *name),
+                        struct policy_setting *setting, bool *valued);
+
 /* `parameter=N`, `parameter.NAME=N` or `parameter.NAME/VCPU=N`, as on a service's command line. Domains are
  * known by name to `domain_find`, which returns POLICY_ALL for one that there is not. NULL: it is set. */
 const char *policy_argument(const struct policy *policy, const char *argument,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The scheduler service: shows its policy (POLICY, by meson.build) what there is, commits the plans that it
- * makes, and commits them again now and then to keep their leases. Arguments are the policy's parameters.
+ * makes, and commits them again now and then to keep their leases. Arguments are the policy's parameters; they can be
+ * changed while it runs (control.h).
  */
-#include "policy.h"
+#include "control.h"
 
 #include <keel/calls.h>
 #include <runtime/clock.h>
@@ -87,25 +88,18 @@ static void look(void *context)
     loop_timer_set(&timer, keel_counter() + clock_ticks(policy->look_ns), look, context);
 }
 
-/* Whom the start block names. */
-static uint16_t domain_find(const char *name)
-{
-    const struct keel_connection *connection = keel_connection_find(name);
-
-    return connection ? connection->domain : POLICY_ALL;
-}
-
 int main(int argc, char **argv)
 {
     policy->begin();
     for (int i = 1; i < argc; i++) {
-        const char *wrong = policy_argument(policy, argv[i], domain_find);
+        const char *wrong = policy_argument(policy, argv[i], control_domain_find);
 
         if (wrong) {
             printf("argument not understood: %s: %s\n", argv[i], wrong);
             return EXIT_FAILURE;
         }
     }
+    control_begin(policy, snapshot);
     look(NULL);
     loop_run();
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """How two busy guests share a CPU with each policy: 3 to 1 by weights, 4 to 1 by a cap; without the policy service it is 1 to 1.
-Counted with -icount, so that it repeats. TAP on standard output."""
+Then parameters are changed while they run, on the scheduler's console and by another service, and survive the scheduler's death. Counted with -icount, so that it repeats. TAP on standard output."""
 import time
 
 from keel import PREFIX, Tap, console, guest, report, service, system
@@ -52,6 +52,81 @@ def restarted(tap):
     tap.check('with credit2 in its second life: 3 to 1', abs(got / 3 - 1) < 0.05)
 
 
+def now(session, units):
+    """The share of the first guest from now on, when plans have changed."""
+    return measure(session, int(session.expect(r'^\[two\] spin: (\d+)\r?$')[1]) + BEGIN, units)
+
+
+def said(session, line, *answers):
+    """A line typed on the console that has the focus: whether it is answered so."""
+    session.type(line + '\r')
+    return all(session.wait(rf'^{answer}\r?$', 20) for answer in answers)
+
+
+def focus(session, name):
+    session.type(PREFIX + 'l')
+    number = session.expect(rf'^\[console\] +(\d+)\*? +{name} ')[1]
+    session.key(number, rf'focus: \d+ {name}')
+
+
+def set_at_run_time(tap):
+    session = tap.session(system(console(), service('scheduler', 'scheduler-credit2', 'args = "weight.one=768";'), *GUESTS),
+                          cpus=1, icount=True)
+    session.expect(rf'\[two\] spin: {BEGIN}\r?$')
+    focus(session, 'scheduler')
+    tap.check('the console: what parameters there are',
+              said(session, 'help', r'set PARAMETER=N, .*', r'  weight.DOMAIN, 1 to 65535', r'  slice-us, 200 to 500000'))
+    tap.check('the console: what they are, and what each vCPU had',
+              said(session, 'show', r'policy credit2 ratelimit-us=500 slice-us=1000',
+                   r'one/0 \w+ on 0, cpus 0x1, ran \d+\.\d+ s: weight=768 cap=0 cpus=0x\w+', r'two/0 .*: weight=256 .*'))
+    got = now(session, UNITS // 3)
+    report(f'the same, while they run: at first {got:.2f} to 1')
+    tap.check('before a weight is changed: 3 to 1', abs(got / 3 - 1) < 0.05)
+    for line, answer in [('set weight.one=0', 'not set: weight: 0 is not 1 to 65535'),
+                         ('set wait.one=1', 'not set: wait: credit2 has no such parameter, but weight cap .*'),
+                         ('set weight.three=1', "not set: weight: there is no 'three'"),
+                         ('set weight=1', r'not set: weight: is of a domain, expected weight\.NAME'),
+                         ('set weight.one=much', "not set: weight: 'much' is no number"),
+                         ('set weight.one/0=1', 'not set: weight: is of a domain, not of one vCPU'),
+                         ('get cap.one', 'cap.one=0'),
+                         ('weigh one', 'not understood: weigh; .*'),
+                         ('set weight.one=2048 weight.two=512', 'set: weight.two=512')]:
+        tap.check(f'the console: {line}', said(session, line, answer))
+    got = now(session, UNITS // 2)
+    report(f'one weight set to 2048, the other to 512: {got:.2f} to 1')
+    tap.check('after that: 4 to 1', abs(got / 4 - 1) < 0.05)
+    session.key('r', r'builder: scheduler was stopped')  # and is started again at once
+    tap.check('its next life has what was set', said(session, 'get weight.two', r'weight.two=512'))
+    got = now(session, UNITS // 2)
+    report(f'the same in the next life of credit2: {got:.2f} to 1')
+    tap.check('in its next life: 4 to 1', abs(got / 4 - 1) < 0.05)
+    session.leave()
+
+
+def set_by_a_service(tap):
+    tuner = service('tuner', 'test-tuner', 'uses = "scheduler"; args = "list", "weight:4", "weight:4:1024", "weight:4", '
+                                           '"weight:4:0", "weight:63:5", "weight:99:5", "speed:4:1";')
+    session = tap.session(system(console(), service('scheduler', 'scheduler-credit2', 'provides = <1>; args = "weight.one=256";'),
+                                 tuner, *GUESTS), cpus=1, icount=True)
+    for what, line in [('its parameters', r'parameter weight, 1, 1 to 65535'), ('and of the machine', r'parameter ratelimit-us, 0, .*'),
+                       ('run times', r'vcpu 4/0 ran \d+ us'),
+                       ('a weight', 'weight of domain 4: +256'), ('it is changed', 'weight of domain 4: +1024'),
+                       ('and read', 'weight of domain 4: +1024'),
+                       ('out of range', 'weight of domain 4: weight: 0 is not 1 to 65535 *0'),
+                       ('a domain that there is not', 'weight of domain 63: .*'),
+                       ('no domain', 'weight of domain 99: weight: there is no such vCPU *0'),
+                       ('no such parameter', 'speed of domain 4: speed: credit2 has no such parameter, .*'), ('all', 'done')]:
+        tap.check(f'over Argo: {what}', bool(session.wait(rf'^\[tuner\] {line}\r?$', 20)))
+    got = now(session, UNITS // 4)
+    report(f'a weight changed by another service: {got:.2f} to 1')
+    tap.check('changed by another service: 4 to 1', abs(got / 4 - 1) < 0.05)
+    session.leave()
+    session = tap.session(system(console(), service('scheduler', 'scheduler-credit2', 'provides = <1>;'),
+                                 service('tuner', 'test-tuner', 'args = "weight:3";'), *GUESTS), cpus=1, icount=True)
+    tap.check('over Argo: not without the right', bool(session.wait(r'^\[tuner\] no scheduler: .*', 20)))
+    session.leave()
+
+
 def main():
     with Tap() as tap:
         for what, services, want, error in [
@@ -69,6 +144,8 @@ def main():
             report(f'time of two busy guests, {what}: {got:.2f} to 1')
             tap.check(f'{what}: {want} to 1', abs(got / want - 1) < error)
         restarted(tap)
+        set_at_run_time(tap)
+        set_by_a_service(tap)
 
 
 if __name__ == '__main__':

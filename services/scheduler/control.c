@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters at run time: see control.h. */
+#include "control.h"
+
+#include "command.h"
+#include "settings.h"
+#include <keel/console.h>
+#include <keel/edge.h>
+#include <keel/scheduler.h>
+#include <runtime/stream.h>
+#include <runtime/vault.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES   160u
+#define INPUT_RING_BYTES 4000u
+#define RING_BYTES       4000u
+#define PARAMETERS_MAX   32u
+#define BACKSPACE        0x08
+#define DELETE           0x7f
+
+static struct settings settings VAULT;
+static const struct policy *the_policy;
+static uint32_t (*the_snapshot)(struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX]);
+
+uint16_t control_domain_find(const char *name)
+{
+    const struct keel_connection *connection = keel_connection_find(name);
+
+    return connection ? connection->domain : POLICY_ALL;
+}
+
+static const char *domain_name(uint16_t domain)
+{
+    const struct keel_connection *connection;
+
+    if (domain == keel_start()->domain)
+        return keel_start()->name;
+    if (domain == KEEL_DOMAIN_BUILDER)
+        return "builder";
+    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
+        if (connection->domain == domain)
+            return connection->name;
+    return NULL;
+}
+
+static bool note(const char *parameter, struct policy_whom whom, uint64_t value)
+{
+    return settings_note(&settings, parameter, whom, value);
+}
+
+/* The console. */
+
+static void say(const char *line)
+{
+    printf("%s\n", line);
+}
+
+static size_t on_keys(void *context, const struct keel_stream_place *place, const uint8_t *bytes,
+                      size_t n)
+{
+    static char line[LINE_MAX_BYTES];
+    static size_t used;
+    const struct command_world world = {.policy = the_policy,
+                                        .domain_find = control_domain_find,
+                                        .domain_name = domain_name,
+                                        .snapshot = the_snapshot,
+                                        .note = note,
+                                        .say = say};
+
+    (void)context;
+    (void)place;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t key = bytes[i];
+
+        if (key == '\r' || key == '\n') {
+            printf("\n");
+            line[used] = '\0';
+            used = 0;
+            command_line(&world, line);
+        } else if ((key == BACKSPACE || key == DELETE) && used > 0) {
+            used--;
+            printf("\b \b");
+        } else if (key >= ' ' && key < DELETE && used + 1 < sizeof line) {
+            line[used++] = (char)key;
+            printf("%c", key);
+        }
+    }
+    fflush(stdout);
+    return n;
+}
+
+static void console_listen(void)
+{
+    static struct port port;
+    static struct stream_reader reader = {.take = on_keys};
+    const struct keel_connection *console = keel_connection_find("console");
+
+    if (!console)
+        return;
+    reader.domain = console->domain;
+    reader.from = console->port;
+    stream_reader_add(&reader, &port);
+    if (port_open(&port, KEEL_PORT_STDIO, console->domain, INPUT_RING_BYTES) < 0)
+        printf("no port for what is typed\n");
+}
+
+/* Requests. */
+
+static bool on_parameters(void *context, const struct message *message)
+{
+    static struct keel_scheduler_parameter list[PARAMETERS_MAX];
+    uint32_t n = the_policy->parameters < PARAMETERS_MAX ? the_policy->parameters : PARAMETERS_MAX;
+
+    (void)context;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct policy_parameter *parameter = &the_policy->parameter[i];
+
+        list[i] = (struct keel_scheduler_parameter){
+            .scope = parameter->scope, .least = parameter->least, .most = parameter->most};
+        snprintf(list[i].name, sizeof list[i].name, "%s", parameter->name);
+    }
+    message_answer(message, 0, list, n * sizeof list[0]);
+    return true;
+}
+
+static bool on_value(void *context, const struct message *message)
+{
+    struct keel_scheduler_request request =
+        *(const struct keel_scheduler_request *)message->payload;
+    const struct policy_whom whom = {request.domain, request.vcpu};
+    struct keel_scheduler_value answer = {0};
+    const char *why = NULL;
+
+    (void)context;
+    request.parameter[sizeof request.parameter - 1] = '\0';
+    if (message->type == KEEL_SCHEDULER_SET)
+        why = policy_set(the_policy, request.parameter, whom, request.value);
+    if (!why)
+        why = policy_get(the_policy, request.parameter, whom, &answer.value);
+    if (why)
+        snprintf(answer.wrong, sizeof answer.wrong, "%s", why);
+    else if (message->type == KEEL_SCHEDULER_SET && !note(request.parameter, whom, request.value))
+        printf("%s was set, until the scheduler is started again: too much was set\n",
+               request.parameter);
+    message_answer(message, 0, &answer, sizeof answer);
+    return true;
+}
+
+static bool on_vcpus(void *context, const struct message *message)
+{
+    static struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX];
+    static struct keel_scheduler_vcpu list[POLICY_VCPUS_MAX];
+    uint32_t n = the_snapshot(vcpus);
+
+    (void)context;
+    for (uint32_t i = 0; i < n; i++)
+        list[i] = (struct keel_scheduler_vcpu){.domain = vcpus[i].domain,
+                                               .vcpu = vcpus[i].vcpu,
+                                               .state = vcpus[i].state,
+                                               .cpu = vcpus[i].cpu,
+                                               .cpus = vcpus[i].cpus,
+                                               .run_ns = vcpus[i].run_time};
+    message_answer(message, 0, list, n * sizeof list[0]);
+    return true;
+}
+
+/* Only if the configuration lets somebody ask. */
+static void requests_listen(void)
+{
+    static const struct message_type types[] = {
+        {.type = KEEL_SCHEDULER_PARAMETERS,
+         .bytes = sizeof(struct keel_scheduler_request),
+         .handler = on_parameters},
+        {.type = KEEL_SCHEDULER_GET,
+         .bytes = sizeof(struct keel_scheduler_request),
+         .handler = on_value},
+        {.type = KEEL_SCHEDULER_SET,
+         .bytes = sizeof(struct keel_scheduler_request),
+         .handler = on_value},
+        {.type = KEEL_SCHEDULER_VCPUS,
+         .bytes = sizeof(struct keel_scheduler_request),
+         .handler = on_vcpus},
+    };
+    static struct port port = {.types = types, .ntypes = sizeof types / sizeof types[0]};
+
+    /* Who may ask has to be answered. */
+    if (keel_connection_with(NULL, KEEL_SCHEDULER_PORT, KEEL_RIGHT_SEND) &&
+        port_open(&port, KEEL_SCHEDULER_PORT, KEEL_DOMAIN_ANY, RING_BYTES) < 0)
+        printf("no port for requests\n");
+}
+
+static void on_wrong(const char *why)
+{
+    printf("as it was set before: %s\n", why);
+}
+
+void control_begin(const struct policy *policy,
+                   uint32_t (*snapshot)(struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX]))
+{
+    the_policy = policy;
+    the_snapshot = snapshot;
+    settings_apply(&settings, policy, on_wrong);
+    console_listen();
+    requests_listen();
+}
