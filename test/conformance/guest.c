@@ -10,29 +10,10 @@
 #include "mmu.h"
 #include "system.h"
 
-#include <keel/machine.h>
+#include <argo_signal.h>
 #include <stdarg.h>
 
 const char guest_name[] = "conform";
-
-/* ---- what the compiler calls ---- */
-
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
-void *memset(void *to, int value, size_t bytes);
-
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
-    return to;
-}
-
-void *memset(void *to, int value, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        ((volatile uint8_t *)to)[i] = (uint8_t)value;
-    return to;
-}
 
 /* ---- memory ---- */
 
@@ -60,9 +41,9 @@ bool platform_bad_frame(uint32_t i, uint64_t *frame)
 {
     static const uint64_t bad[] = {
         0,
-        KEEL_MACHINE_UART >> 12,
-        KEEL_MACHINE_GICD >> 12,
-        KEEL_MACHINE_RAM / PAGE - 1,
+        PLATFORM_UART >> 12,
+        PLATFORM_GICD >> 12,
+        PLATFORM_RAM / PAGE - 1,
         (MEMORY_IPA >> 12) + PAGES + 0x100000,
         1ull << 36,
         1ull << 52 | MEMORY_IPA >> 12,
@@ -78,7 +59,8 @@ bool platform_bad_frame(uint32_t i, uint64_t *frame)
 
 int64_t platform_argo(uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3, uint64_t arg4)
 {
-    return argo(op, (const void *)(uintptr_t)arg1, (const void *)(uintptr_t)arg2, arg3, arg4);
+    return platform_argo_result(
+        argo(op, (const void *)(uintptr_t)arg1, (const void *)(uintptr_t)arg2, arg3, arg4));
 }
 
 static volatile uint32_t signals; /* that came and were not taken */
@@ -86,6 +68,7 @@ static volatile uint32_t signals; /* that came and were not taken */
 static void on_signal(uint32_t intid)
 {
     (void)intid;
+    argo_signal_taken();
     signals++;
 }
 
@@ -131,15 +114,14 @@ void guest_main(void)
 {
     gic_init();
     gic_cpu_init(0);
-    irq_handler[KEEL_MACHINE_ARGO_IRQ] = on_signal;
-    irq_handler[KEEL_MACHINE_TIMER_IRQ] = on_timer;
-    gic_edge(KEEL_MACHINE_ARGO_IRQ);
-    gic_enable(KEEL_MACHINE_ARGO_IRQ, true);
-    gic_enable_private(0, KEEL_MACHINE_TIMER_IRQ, true);
+    irq_handler[ARGO_SIGNAL_IRQ] = on_signal;
+    irq_handler[PLATFORM_TIMER_IRQ] = on_timer;
+    gic_enable_private(0, PLATFORM_TIMER_IRQ, true);
     mmu_init();
     for (uint32_t page = 0; page < PAGES; page++)
         mmu_map(addr_of_page(page), platform_frame(page) << 12, MMU_NORMAL);
     mmu_on();
+    argo_signal_begin();
     irq_enable();
     (void)suite_run();
     guest_off();

@@ -7,8 +7,6 @@
 #include "lib/guest.h"
 #include "mmu.h"
 
-#include <keel/machine.h>
-
 #define SPARE_VA 0x9000000000ull /* nothing is there but what a test maps */
 #define BLOCK    0x200000ull
 
@@ -104,7 +102,7 @@ static void read_only(void)
  * mapping. */
 static void mappings(void)
 {
-    const uint64_t block = SPARE_VA + BLOCK, image = KEEL_MACHINE_RAM + 4 * BLOCK;
+    const uint64_t block = SPARE_VA + BLOCK, image = PLATFORM_RAM + 4 * BLOCK;
     uint32_t wrong = 0;
 
     EQ(theirs(ID_PARTNER, ID_SUITE, 8 * 4096), 0);
@@ -142,8 +140,8 @@ static void nowhere(void)
         0x0000ffffffffff00, 0x0001000000000000, 0x8000000000000000,
         0xffff000000000000, 0xffffffffffffff00, 0x00ff008000000000,
     };
-    static const uint64_t ipas[] = {KEEL_MACHINE_UART, KEEL_MACHINE_GICD, 0,
-                                    KEEL_MACHINE_RAM - PAGE, 1ull << 38};
+    static const uint64_t ipas[] = {PLATFORM_UART, PLATFORM_GICD, 0, PLATFORM_RAM - PAGE,
+                                    1ull << 38};
 
     EQ(theirs(ID_PARTNER, ID_SUITE, 1024), 0);
     for (uint32_t i = 0; i < sizeof(vas) / sizeof(vas[0]); i++) {
@@ -278,14 +276,14 @@ static void on_tick(uint32_t intid)
 
 static void interrupted(void)
 {
-    void (*before)(uint32_t) = irq_handler[KEEL_MACHINE_TIMER_IRQ];
+    void (*before)(uint32_t) = irq_handler[PLATFORM_TIMER_IRQ];
     const uint32_t bytes = KEEL_ARGO_RING_MAX - 32;
     uint32_t during = 0;
 
     EQ(theirs(ID_PARTNER, ID_SUITE, KEEL_ARGO_RING_MAX), 0);
     content_fill(at(addr(PAGE_DATA, 0)), 8, bytes);
     for (uint32_t turn = 0; turn < 5 && during < 2; turn++) {
-        irq_handler[KEEL_MACHINE_TIMER_IRQ] = on_tick;
+        irq_handler[PLATFORM_TIMER_IRQ] = on_tick;
         sysreg_write(cntv_cval_el0, counter());
         sysreg_write(cntv_ctl_el0, 1);
         ticks = 0;
@@ -293,7 +291,7 @@ static void interrupted(void)
         during = ticks;
         irq_disable();
         sysreg_write(cntv_ctl_el0, 0);
-        irq_handler[KEEL_MACHINE_TIMER_IRQ] = before;
+        irq_handler[PLATFORM_TIMER_IRQ] = before;
         irq_enable();
         EQ(takes(ID_PARTNER, ID_SUITE, 9, bytes, 8, 4).wrong, 0);
     }

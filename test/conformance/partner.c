@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A domain that does what the suite tells it: has rings, sends, takes, waits, ends. Argument:
- * "ends": it ends at once.
- */
+/* A domain that does what the suite tells it: has rings, sends, takes, waits, ends. */
 #include <argo/ring.h>
-#include <keel/calls.h>
-#include <runtime/clock.h>
-#include <runtime/events.h>
-#include <runtime/start.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <keel/types.h>
 
+#include "partner_platform.h"
 #include "system.h"
 
 #define RINGS       8u
 #define CONTROL_LEN (KEEL_PAGE_SIZE - 64u)
+#define LATER_MS    300u
 #define GRACE_MS    50u /* after which a signal has nothing to do with the last command */
 
 static struct argo_ring own[RINGS]; /* shared NULL: none */
@@ -25,32 +18,26 @@ static bool watches;        /* signals are counted, */
 static uint64_t watch_from; /* from this counter value on */
 static uint32_t watched;
 
-static int64_t call(uint64_t op, const void *arg1, const void *arg2, uint64_t arg3, uint64_t arg4)
-{
-    return keel_argo(op, arg1, arg2, arg3, arg4);
-}
-
 static int64_t ring_register(struct argo_ring *ring, uint32_t port, uint16_t partner, uint32_t len,
                              uint64_t flags)
 {
     const struct keel_argo_register_ring args = {port, partner, 0, len};
     uint32_t pages = KEEL_ARGO_PAGES(len);
-    uint64_t *frames = malloc(pages * sizeof(*frames));
-    uint8_t *memory = aligned_alloc(KEEL_PAGE_SIZE, pages * KEEL_PAGE_SIZE);
+    uint64_t *frames = partner_memory(pages * sizeof(*frames));
+    struct keel_argo_ring *memory = partner_memory(pages * KEEL_PAGE_SIZE);
     int64_t status = -KEEL_ENOMEM;
 
     if (frames && memory) {
-        memset(memory, 0, sizeof(struct keel_argo_ring));
+        *memory = (struct keel_argo_ring){0};
         for (uint32_t i = 0; i < pages; i++)
-            frames[i] = ((uintptr_t)memory >> KEEL_PAGE_SHIFT) + i;
-        status = call(KEEL_ARGO_REGISTER_RING, &args, frames, pages, flags);
+            frames[i] = partner_frame(memory) + i;
+        status = partner_argo(KEEL_ARGO_REGISTER_RING, &args, frames, pages, flags);
     }
-    free(frames);
+    partner_memory_free(frames);
     if (status < 0)
-        free(memory);
+        partner_memory_free(memory);
     else
-        *ring = (struct argo_ring){
-            .shared = (void *)memory, .len = len, .port = port, .partner = partner};
+        *ring = (struct argo_ring){.shared = memory, .len = len, .port = port, .partner = partner};
     return status;
 }
 
@@ -75,18 +62,18 @@ static int64_t do_register(const struct command *command)
         return -KEEL_ENOSPC;
     status = ring_register(mine, command->port, command->partner, command->len, command->type);
     if (status == 0)
-        free(before);
+        partner_memory_free(before);
     return status;
 }
 
 static int64_t do_unregister(uint32_t port, uint16_t partner)
 {
     const struct keel_argo_unregister_ring args = {port, partner, 0};
-    int64_t status = call(KEEL_ARGO_UNREGISTER_RING, &args, NULL, 0, 0);
+    int64_t status = partner_argo(KEEL_ARGO_UNREGISTER_RING, &args, NULL, 0, 0);
     struct argo_ring *mine = find(port, partner);
 
     if (mine && status == 0) {
-        free(mine->shared);
+        partner_memory_free(mine->shared);
         mine->shared = NULL;
     }
     return status;
@@ -97,7 +84,7 @@ static int64_t send(const struct command *command, const void *bytes, uint32_t l
     const struct keel_argo_send_addr args = {{command->port, KEEL_DOMAIN_ANY, 0}, command->to};
     const struct keel_argo_iov iov = {(uintptr_t)bytes, len, 0};
 
-    return call(KEEL_ARGO_SENDV, &args, &iov, 1, type);
+    return partner_argo(KEEL_ARGO_SENDV, &args, &iov, 1, type);
 }
 
 static struct command waiting; /* SEND_WAIT; what 0: none */
@@ -118,7 +105,7 @@ static int64_t send_waiting(void)
 static void do_send(const struct command *command, struct answer *answer)
 {
     uint32_t most = command->len + (command->count - 1) * command->step;
-    uint8_t *bytes = malloc(most + 1);
+    uint8_t *bytes = partner_memory(most + 1);
 
     if (!bytes) {
         answer->result = -KEEL_ENOMEM;
@@ -132,7 +119,7 @@ static void do_send(const struct command *command, struct answer *answer)
         if (answer->result < 0)
             break;
     }
-    free(bytes);
+    partner_memory_free(bytes);
 }
 
 static void do_take(const struct command *command, struct answer *answer)
@@ -167,7 +154,7 @@ static void do_query(const struct command *command, struct answer *answer)
         struct keel_argo_ring_data_ent ent;
     } query = {{1, 0}, {.ring = command->to, .space_required = command->len}};
 
-    answer->result = call(KEEL_ARGO_NOTIFY, &query, NULL, 0, 0);
+    answer->result = partner_argo(KEEL_ARGO_NOTIFY, &query, NULL, 0, 0);
     answer->flags = query.ent.flags;
     answer->max = query.ent.max_message_size;
 }
@@ -178,6 +165,25 @@ static void reset(void)
     for (uint32_t i = 0; i < RINGS; i++)
         if (own[i].shared)
             (void)do_unregister(own[i].port, own[i].partner);
+}
+
+static bool begin(void)
+{
+    return ring_register(&control, PORT_CONTROL, KEEL_DOMAIN_ANY, CONTROL_LEN, 0) == 0;
+}
+
+/* Of this life; if it is not over then, what another one would not find is given up, and it begins. */
+static void end(void)
+{
+    const struct keel_argo_unregister_ring args = {PORT_CONTROL, KEEL_DOMAIN_ANY, 0};
+
+    partner_end();
+    reset();
+    watches = false;
+    (void)partner_argo(KEEL_ARGO_UNREGISTER_RING, &args, NULL, 0, 0);
+    partner_memory_free(control.shared);
+    partner_wait(false, partner_after_ms(LATER_MS));
+    (void)begin();
 }
 
 static void execute(const struct command *command, struct answer *answer)
@@ -202,7 +208,7 @@ static void execute(const struct command *command, struct answer *answer)
         do_take(command, answer);
         break;
     case COMMAND_NOTIFY:
-        answer->result = call(KEEL_ARGO_NOTIFY, NULL, NULL, 0, 0);
+        answer->result = partner_argo(KEEL_ARGO_NOTIFY, NULL, NULL, 0, 0);
         break;
     case COMMAND_QUERY:
         do_query(command, answer);
@@ -218,7 +224,8 @@ static void execute(const struct command *command, struct answer *answer)
         reset();
         break;
     case COMMAND_EXIT:
-        exit(0);
+        end();
+        break;
     default:
         break;
     }
@@ -227,11 +234,18 @@ static void execute(const struct command *command, struct answer *answer)
 static void hand_on(struct command command)
 {
     const struct command next = {.port = PORT_CONTROL,
-                                 .to = {PORT_CONTROL, (uint16_t)(keel_start()->domain + 1), 0}};
+                                 .to = {PORT_CONTROL, (uint16_t)(partner_id() + 1), 0}};
 
     command.hops--;
     while (send(&next, &command, sizeof command, 0) == -KEEL_EAGAIN)
-        (void)events_wait_for(0, clock_after_ms(1));
+        partner_wait(false, partner_after_ms(1));
+}
+
+static bool command_take(const struct argo_message *message, struct command *command)
+{
+    for (uint32_t i = 0; i < sizeof(*command); i++)
+        ((uint8_t *)command)[i] = control.shared->ring[(message->start + i) % control.len];
+    return message->bytes == sizeof(*command);
 }
 
 /* All commands that are there. */
@@ -242,10 +256,10 @@ static void serve(void)
 
     while (argo_ring_next(&control, &message)) {
         struct answer answer = {0};
-        bool whole = argo_message_take(&message, &command);
+        bool whole = command_take(&message, &command);
 
         argo_ring_consume(&control, &message);
-        watch_from = clock_after_ms(GRACE_MS);
+        watch_from = partner_after_ms(GRACE_MS);
         if (!whole)
             continue;
         if (command.hops > 0) {
@@ -253,30 +267,26 @@ static void serve(void)
             continue;
         }
         if (command.delay_ms)
-            (void)events_wait_for(0, clock_after_ms(command.delay_ms));
+            partner_wait(false, partner_after_ms(command.delay_ms));
         execute(&command, &answer);
         answer.serial = command.serial;
         if (command.serial != 0) {
             const struct command reply = {.port = PORT_CONTROL, .to = {PORT_CONTROL, ID_SUITE, 0}};
 
             while (send(&reply, &answer, sizeof answer, 0) == -KEEL_EAGAIN)
-                (void)events_wait_for(EVENT(KEEL_EVENT_ARGO), clock_after_ms(10));
+                partner_wait(true, partner_after_ms(10));
         }
     }
 }
 
-int main(int argc, char **argv)
+bool partner_run(void)
 {
-    if (argc > 1 && strcmp(argv[1], "ends") == 0)
-        return 0;
-    if (ring_register(&control, PORT_CONTROL, KEEL_DOMAIN_ANY, CONTROL_LEN, 0) < 0) {
-        printf("no control\n");
-        return 1;
-    }
+    if (!begin())
+        return false;
     for (;;) {
         serve();
-        (void)events_wait_for(EVENT(KEEL_EVENT_ARGO), 0);
-        if (watches && keel_counter() >= watch_from &&
+        partner_wait(true, 0);
+        if (watches && partner_now() >= watch_from &&
             control.rx == __atomic_load_n(&control.shared->tx_ptr, __ATOMIC_ACQUIRE))
             watched++;
         if (waiting.what != 0)

@@ -457,11 +457,11 @@ const struct test register_tests[] = {
     {"register-frames", frames},
     {"register-pins", pins},
     {"register-128", rings_128},
-    {"register-again", again_and_again},
     {"register-memory", memory},
     {"register-adopts", adopts},
     {"register-resumes", resumes},
     {"unregister", unregister},
     {"operations", operations},
+    {"register-again", again_and_again},
     {NULL, NULL},
 };

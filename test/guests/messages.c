@@ -12,7 +12,6 @@ const char guest_name[] = "messages";
 #define FIRST     PLATFORM_GUEST(0)
 #define SECOND    PLATFORM_GUEST(1)
 #define PORT_NONE 8u
-#define TIMER_IRQ 27u
 #define START_MS  1000u
 #define SETTLE_MS 50u
 
@@ -28,7 +27,7 @@ static void rest(void)
 
     while ((intid = sysreg_read(S3_0_C12_C12_0)) >= 1020) /* ICC_IAR1_EL1 */
         __asm__ volatile("wfi" ::: "memory");
-    if (intid == TIMER_IRQ)
+    if (intid == PLATFORM_TIMER_IRQ)
         sysreg_write(cntv_ctl_el0, 0);
     else
         argo_signal_taken();
@@ -58,7 +57,7 @@ void guest_main(void)
     mmu_init();
     mmu_on();
     argo_signal_begin();
-    gic_enable_private(0, TIMER_IRQ, true);
+    gic_enable_private(0, PLATFORM_TIMER_IRQ, true);
     bool second = is_second();
 
     expect(messages_begin(second ? FIRST : SECOND) == 0, "no ring");

@@ -11,6 +11,12 @@
 #define PLATFORM_GICD        KEEL_MACHINE_GICD
 #define PLATFORM_GICR        KEEL_MACHINE_GICR
 #define PLATFORM_GICR_STRIDE KEEL_MACHINE_GICR_STRIDE
+#define PLATFORM_TIMER_IRQ   KEEL_MACHINE_TIMER_IRQ
+
+static inline int64_t platform_argo_result(int64_t result)
+{
+    return result;
+}
 
 /* The id of the n-th guest, in systems where they are behind a console and a scheduler: each has its devices behind it. */
 #define PLATFORM_GUEST(n) (3u + 2u * (n))

@@ -10,6 +10,13 @@
 #define PLATFORM_GICD        0x03001000ul /* GUEST_GICV3_GICD_BASE */
 #define PLATFORM_GICR        0x03020000ul /* GUEST_GICV3_GICR0_BASE */
 #define PLATFORM_GICR_STRIDE 0x20000ul
+#define PLATFORM_TIMER_IRQ   27u /* GUEST_TIMER_VIRT_PPI */
+
+/* An error that Argo's sendv found late has 32 bits there: what is to be compared is which it is. */
+static inline int64_t platform_argo_result(int64_t result)
+{
+    return result > INT32_MAX && result <= UINT32_MAX ? (int32_t)result : result;
+}
 
 /* The id of the n-th guest: dom0less, without a dom0. */
 #define PLATFORM_GUEST(n) (1u + (n))
