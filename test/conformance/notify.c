@@ -214,12 +214,32 @@ static void arguments(void)
     EQ(notify(addr(PAGE_READ, 0) - 8, 1), -KEEL_EFAULT);
 }
 
+/* What nothing is said about in a question does not matter, and an answer is right all the same. */
+static void pads(void)
+{
+    EQ(theirs(ID_PARTNER, ID_SUITE, 1024), 0);
+    for (uint32_t bit = 0; bit < 64; bit++) {
+        const struct {
+            struct keel_argo_ring_data data;
+            struct keel_argo_ring_data_ent ent;
+        } args = {{1, bit < 32 ? 1u << bit : 0},
+                  {{PORT_A, ID_PARTNER, bit >= 32 && bit < 48 ? (uint16_t)(1u << (bit - 32)) : 0},
+                   0,
+                   bit >= 48 ? (uint16_t)(1u << (bit - 48)) : 0,
+                   992,
+                   0}};
+
+        suite_about("bit", bit);
+        bytes_copy(at(addr(PAGE_QUERY, 0)), &args, sizeof(args));
+        EQ(argo(KEEL_ARGO_NOTIFY, addr(PAGE_QUERY, 0), 0, 0, 0), 0);
+        EQ(entry_get(addr(PAGE_QUERY, 0), 0).flags,
+           KEEL_ARGO_EXISTS | KEEL_ARGO_EMPTY | KEEL_ARGO_SUFFICIENT);
+    }
+}
+
 const struct test notify_tests[] = {
-    {"notify-flags", flags},
-    {"notify-max", max_message},
-    {"notify-nobody", nobody},
-    {"notify-entries", entries},
-    {"notify-denied", denied},
-    {"notify-arguments", arguments},
-    {NULL, NULL},
+    {"notify-flags", flags},   {"notify-max", max_message},
+    {"notify-nobody", nobody}, {"notify-entries", entries},
+    {"notify-denied", denied}, {"notify-arguments", arguments},
+    {"notify-pads", pads},     {NULL, NULL},
 };

@@ -52,6 +52,17 @@ static void space(void)
     }
 }
 
+/* Who asks a question says by that, too, that there is space, whatever it is about. */
+static void by_questions(void)
+{
+    fill(ID_PARTNER);
+    EQ(message_send(ID_PARTNER, 0, 0, SLOT(4)), -KEEL_EAGAIN);
+    EQ(ring_new(PORT_A, ID_PARTNER, 1024, PAGE_RING), 0);
+    IS(ORDERED_SILENTLY(ID_PARTNER, .what = COMMAND_TAKE, .partner = ID_SUITE, .count = 4));
+    IS(ORDERED(ID_PARTNER, .what = COMMAND_QUERY, .to = {PORT_A, ID_SUITE, 0}, .len = 16));
+    EQ(message_send(ID_PARTNER, 1, 1, SLOT(4)), SLOT(4));
+}
+
 /* A domain waits once in a ring, for the most that it asked for. */
 static void the_most(void)
 {
@@ -174,7 +185,8 @@ static void makes_space(void)
         IS(n > 2);
         EQ(argo(KEEL_ARGO_NOTIFY, 0, 0, 0, 0), 0);
         /* It may have looked by itself before: a signal can come of what was before, too. */
-        for (uint32_t i = 0; i < 20 && ring_at(PAGE_RING)->tx_ptr == ring_at(PAGE_RING)->rx_ptr; i++)
+        for (uint32_t i = 0; i < 20 && ring_at(PAGE_RING)->tx_ptr == ring_at(PAGE_RING)->rx_ptr;
+             i++)
             (void)platform_signalled(SIGNAL_MS / 20);
         EQ(ring_take(PAGE_RING, len, &header, 7), 0);
         EQ(header.message_type, 77);
@@ -268,8 +280,15 @@ static void who_fits(void)
 }
 
 const struct test wake_tests[] = {
-    {"wake-space", space},         {"wake-the-most", the_most},   {"wake-too-long", too_long},
-    {"wake-ring-gone", ring_gone}, {"wake-peer-gone", peer_gone}, {"wake-makes-space", makes_space},
-    {"wake-waiters", waiters},     {"wake-who-fits", who_fits},   {"wake-comes-and-goes", comes_and_goes},
+    {"wake-by-questions", by_questions},
+    {"wake-space", space},
+    {"wake-the-most", the_most},
+    {"wake-too-long", too_long},
+    {"wake-ring-gone", ring_gone},
+    {"wake-peer-gone", peer_gone},
+    {"wake-makes-space", makes_space},
+    {"wake-waiters", waiters},
+    {"wake-who-fits", who_fits},
+    {"wake-comes-and-goes", comes_and_goes},
     {NULL, NULL},
 };
