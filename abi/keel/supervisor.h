@@ -9,7 +9,8 @@
 enum keel_supervisor_request_type {
     KEEL_SUPERVISOR_LIST = KEEL_REQUEST | 0x200,    /* answer: struct keel_supervisor_entry[] */
     KEEL_SUPERVISOR_STOP = KEEL_REQUEST | 0x201,    /* ends a domain; it is not started again */
-    KEEL_SUPERVISOR_RESTART = KEEL_REQUEST | 0x202, /* ends it if it runs, and starts it */
+    /* Ends it if it runs, and starts it. A scheduler takes the place of the one that runs. */
+    KEEL_SUPERVISOR_RESTART = KEEL_REQUEST | 0x202,
     KEEL_SUPERVISOR_OFF = KEEL_REQUEST | 0x203,     /* switches the machine off */
 };
 

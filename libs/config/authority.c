@@ -131,8 +131,8 @@ static void add_builder(struct derivation *d)
         struct keel_edge edge = edge_to(id, KEEL_RIGHT_BUILD | KEEL_RIGHT_STOP | KEEL_RIGHT_WATCH);
 
         if (d->config->domain[id].kind != CONFIG_GUEST)
-            edge = edge_memory(id, edge.rights | KEEL_RIGHT_READ, KEEL_VAULT_VA,
-                               KEEL_VAULT_BYTES_MAX);
+            edge =
+                edge_memory(id, edge.rights | KEEL_RIGHT_READ, KEEL_VAULT_VA, KEEL_VAULT_BYTES_MAX);
         (void)add(d, KEEL_DOMAIN_BUILDER, &edge);
     }
 }
@@ -460,7 +460,9 @@ uint32_t authority_connections(const struct authority *authority, const struct c
             connection[n] = connection_to(config, id, id);
             connection[n++].port = edge->source;
         }
-    for (uint16_t id = 1; id < config->ndomains && domain == config->scheduler; id++)
+    bool scheduler = config->domain[domain].role == CONFIG_ROLE_SCHEDULER;
+
+    for (uint16_t id = 1; id < config->ndomains && scheduler; id++)
         if (id != domain && n < AUTHORITY_CONNECTIONS_MAX)
             connection[n++] = connection_to(config, id, id);
     return n;

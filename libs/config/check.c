@@ -81,11 +81,16 @@ static void check_roles(struct check *check, uint16_t id)
                        : role == CONFIG_ROLE_SCHEDULER ? &config->scheduler
                                                        : NULL;
 
+    bool scheduler = role == CONFIG_ROLE_SCHEDULER;
+
     if (!holder)
         return;
-    if (*holder != CONFIG_NONE)
-        ERROR(check, id, "role", "\"%s\" has the same role, expected one service with it",
-              config->domain[*holder].name);
+    /* Schedulers that start later take the place of the one that runs. */
+    if (scheduler && *holder != CONFIG_NONE && config->domain[id].later)
+        return;
+    if (*holder != CONFIG_NONE && !(scheduler && config->domain[*holder].later))
+        ERROR(check, id, "role", "\"%s\" has the same role, expected one service with it%s",
+              config->domain[*holder].name, scheduler ? " that starts at boot" : "");
     else
         *holder = id;
 }
@@ -477,20 +482,27 @@ static void check_reserve(struct check *check)
     struct config *config = check->config;
 
     for (uint16_t id = 1; id < config->ndomains; id++)
-        if (id == config->scheduler && config->domain[id].reserve_period_us == 0) {
+        if (config->domain[id].role == CONFIG_ROLE_SCHEDULER &&
+            config->domain[id].reserve_period_us == 0) {
             config->domain[id].reserve_budget_us = 500;
             config->domain[id].reserve_period_us = 10000;
         }
     for (uint32_t cpu = 0; cpu < config->platform.cpus; cpu++) {
-        uint64_t parts = 0; /* of 10,000 */
+        uint64_t parts = 0, scheduler = 0; /* of 10,000 */
 
         for (uint16_t id = 1; id < config->ndomains; id++) {
             const struct config_domain *domain = &config->domain[id];
 
             if (domain->reserve_period_us == 0 || !(domain->cpus >> cpu & 1))
                 continue;
-            parts += domain->reserve_budget_us * 10000ull / domain->reserve_period_us;
-            if (parts > RESERVE_PERCENT_MAX * 100) {
+            uint64_t its = domain->reserve_budget_us * 10000ull / domain->reserve_period_us;
+
+            /* One of them runs at a time. */
+            if (domain->role == CONFIG_ROLE_SCHEDULER)
+                scheduler = its > scheduler ? its : scheduler;
+            else
+                parts += its;
+            if (parts + scheduler > RESERVE_PERCENT_MAX * 100) {
                 ERROR(check, id, "reserve",
                       "brings the reserves on CPU %u above %d%%, expected "
                       "less in all",

@@ -94,7 +94,7 @@ struct config {
     struct config_platform platform;
     const char *platform_name;
     uint16_t console;   /* the domain with that role, or CONFIG_NONE */
-    uint16_t scheduler; /* likewise */
+    uint16_t scheduler; /* likewise; of several, the one that starts at boot */
     uint32_t ndomains;  /* ids 0..ndomains-1; 0 is the builder */
     struct config_domain domain[KEEL_DOMAINS_MAX];
 };

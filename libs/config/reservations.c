@@ -20,12 +20,12 @@ struct asked {
 struct reader {
     const struct config *config;
     struct config_report *report;
+    uint16_t scheduler;
     struct asked asked[KEEL_DOMAINS_MAX][KEEL_VCPUS_MAX];
 };
 
-#define ERROR(reader, ...)                                                                   \
-    config_error_in((reader)->config, (reader)->report, (reader)->config->scheduler, "args", \
-                    __VA_ARGS__)
+#define ERROR(reader, ...) \
+    config_error_in((reader)->config, (reader)->report, (reader)->scheduler, "args", __VA_ARGS__)
 
 static uint64_t *number_of(struct asked *asked, const char *parameter)
 {
@@ -129,24 +129,29 @@ static void check_all(struct reader *reader)
         }
 }
 
-void config_check_reservations(const struct config *config, struct config_report *report)
+static void check_one(const struct config *config, uint16_t id, struct config_report *report)
 {
     static struct reader reader; /* larger than a stack should hold */
-    const struct config_domain *scheduler;
-    const char *arg;
+    const char *arg = config->domain[id].args;
 
-    if (config->scheduler == CONFIG_NONE)
-        return;
-    scheduler = &config->domain[config->scheduler];
-    if (!scheduler->image || strcmp(scheduler->image, IMAGE) != 0)
-        return;
     reader.config = config;
     reader.report = report;
+    reader.scheduler = id;
     for (uint32_t i = 0; i < KEEL_DOMAINS_MAX; i++)
         for (uint32_t v = 0; v < KEEL_VCPUS_MAX; v++)
             reader.asked[i][v] = (struct asked){.period = PERIOD_US, .cpus = UINT64_MAX};
-    arg = scheduler->args;
-    for (uint32_t i = 0; i < scheduler->nargs; i++, arg += strlen(arg) + 1)
+    for (uint32_t i = 0; i < config->domain[id].nargs; i++, arg += strlen(arg) + 1)
         read_arg(&reader, arg);
     check_all(&reader);
+}
+
+void config_check_reservations(const struct config *config, struct config_report *report)
+{
+    for (uint16_t id = 1; id < config->ndomains; id++) {
+        const struct config_domain *domain = &config->domain[id];
+
+        if (domain->role == CONFIG_ROLE_SCHEDULER && domain->image &&
+            strcmp(domain->image, IMAGE) == 0)
+            check_one(config, id, report);
+    }
 }

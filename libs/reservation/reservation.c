@@ -18,6 +18,16 @@ struct clusters {
     struct cluster cluster[KEEL_CPUS_MAX];
 };
 
+/* Not the compiler's: a service has no vector registers. */
+static uint32_t count(uint64_t cpus)
+{
+    uint32_t n = 0;
+
+    for (; cpus; cpus &= cpus - 1)
+        n++;
+    return n;
+}
+
 static uint64_t part_of(const struct reservation *reservation)
 {
     return reservation->budget * ONE / reservation->period;
@@ -25,7 +35,7 @@ static uint64_t part_of(const struct reservation *reservation)
 
 static uint64_t bound(uint64_t cpus, uint64_t most)
 {
-    uint64_t m = (uint64_t)__builtin_popcountll(cpus), lost = (m - 1) * most;
+    uint64_t m = count(cpus), lost = (m - 1) * most;
 
     return m * ONE > lost ? (m * ONE - lost) * 9 / 10 : 0;
 }
@@ -80,7 +90,7 @@ static struct cluster *cluster_find(struct clusters *clusters,
 
 static bool goes_before(const struct reservation *a, const struct reservation *b)
 {
-    int few_a = __builtin_popcountll(a->cpus), few_b = __builtin_popcountll(b->cpus);
+    uint32_t few_a = count(a->cpus), few_b = count(b->cpus);
 
     return few_a != few_b ? few_a < few_b : part_of(a) > part_of(b);
 }
@@ -112,7 +122,7 @@ static struct reservation_lack lack_of(const struct reservation *reservation, ui
     }
     return (struct reservation_lack){.sum = (sum + ONE / 100 - 1) / (ONE / 100),
                                      .most = bound(one->cpus, most) / (ONE / 100),
-                                     .cpus = (uint32_t)__builtin_popcountll(one->cpus)};
+                                     .cpus = count(one->cpus)};
 }
 
 bool reservations_fit(struct reservation *reservation, uint32_t n, struct reservation_lack *lack)

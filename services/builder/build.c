@@ -211,26 +211,28 @@ static const struct bundle_module *module(uint16_t id, const char *property, con
 
 /* Vaults. */
 
-void build_keep_vault(uint16_t id)
+void build_keep_vault(uint16_t from, uint16_t to)
 {
     uint64_t kept = 0;
 
     vault_owner = 0;
-    while (kept < vaults[id].bytes) {
+    while (kept < vaults[from].bytes) {
         const struct keel_copy copy = {.here = (uint64_t)(uintptr_t)&vault[kept],
                                        .there = KEEL_VAULT_VA + kept,
-                                       .bytes = vaults[id].bytes - kept};
+                                       .bytes = vaults[from].bytes - kept};
         uint64_t part = 0;
-        int64_t status = keel_copy_from(peer_of(id), &copy, 1, &part);
+        int64_t status = keel_copy_from(peer_of(from), &copy, 1, &part);
 
         if (status < 0 || (status == 0 && part == 0)) {
-            (void)done(id, "copy_from (vault)", status < 0 ? status : -KEEL_EIO);
+            (void)done(from, "copy_from (vault)", status < 0 ? status : -KEEL_EIO);
             return;
         }
-        kept = status == 1 ? vaults[id].bytes : kept + part;
+        kept = status == 1 ? vaults[from].bytes : kept + part;
     }
-    if (kept > 0)
-        vault_owner = id;
+    if (kept == 0)
+        return;
+    vault_owner = to;
+    vaults[to] = vaults[from];
 }
 
 /* Services. */

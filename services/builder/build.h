@@ -36,9 +36,9 @@ bool build_fill(uint16_t id) __attribute__((warn_unused_result));
 
 bool build_run(uint16_t id) __attribute__((warn_unused_result));
 
-/* Keeps what the vault of the life that has ended holds, for the one that build_fill makes next.
- * Before build_destroy. One vault is kept at a time. */
-void build_keep_vault(uint16_t id);
+/* Keeps what the vault of the life of `from` that has ended holds, for the life of `to` that build_fill makes
+ * next: of the same domain, or of another that takes its place. Before build_destroy. One vault is kept at a time. */
+void build_keep_vault(uint16_t from, uint16_t to);
 
 /* Ends what is left of a life. It does not run. */
 bool build_destroy(uint16_t id) __attribute__((warn_unused_result));

@@ -40,6 +40,10 @@ static struct {
     char death[sizeof ((struct keel_supervisor_entry *)0)->death];
 } life[KEEL_DOMAINS_MAX];
 
+/* Of those with the scheduler's role one runs; another takes its place on request. */
+static uint16_t successor;   /* when the one that runs has ended; 0: none */
+static uint16_t predecessor; /* starts again if the one that runs is given up; 0: none */
+
 static bool guests_ran; /* there has been a guest: the machine goes off after the last one */
 static struct loop_timer off_timer;
 
@@ -90,6 +94,8 @@ static void off_with_last_guest(void)
 
 /* Starting. */
 
+static void start_behind(uint16_t id, uint16_t before);
+
 void supervise_started(uint16_t id)
 {
     life[id].wish = WISH_RUN;
@@ -116,6 +122,12 @@ static void give_up(uint16_t id)
         return;
     }
     printf("builder: %s\n", text);
+    if (domain_of(id)->role == CONFIG_ROLE_SCHEDULER && predecessor != 0) {
+        uint16_t before = predecessor;
+
+        predecessor = 0;
+        start_behind(before, id);
+    }
     /* Nobody would ever answer that guest's exits. */
     if (domain_of(id)->kind == CONFIG_EMULATION) {
         life[guest].wish = WISH_OFF;
@@ -124,9 +136,9 @@ static void give_up(uint16_t id)
     off_with_last_guest();
 }
 
-/* Begins a new life, or the first one of a domain that was to start later. What cannot be built
- * stays off. */
-static void start(uint16_t id)
+/* Begins a new life, or the first one of a domain that was to start later, with the vault of `before`. What
+ * cannot be built stays off. */
+static void start_behind(uint16_t id, uint16_t before)
 {
     bool empty = !life[id].begun;
 
@@ -134,12 +146,17 @@ static void start(uint16_t id)
     loop_timer_stop(&life[id].timer);
     if (life[id].brief >= BRIEF_MAX)
         printf("builder: %s begins anew: it has lost its vault\n", domain_of(id)->name);
-    else if (!empty)
-        build_keep_vault(id);
+    else if (!empty || before != id)
+        build_keep_vault(before, id);
     if ((empty || (build_destroy(id) && build_create(id))) && build_fill(id) && build_run(id))
         supervise_started(id);
     else
         give_up(id);
+}
+
+static void start(uint16_t id)
+{
+    start_behind(id, id);
 }
 
 static void start_later(void *context)
@@ -216,6 +233,21 @@ static void restart_after_death(uint16_t id)
                        (void *)(uintptr_t)id);
 }
 
+/* The plan of the scheduler that has ended holds until the next one's first commit. What it was told is
+ * handed over. */
+static void take_over(uint16_t from)
+{
+    uint16_t to = successor;
+
+    successor = 0;
+    predecessor = from;
+    life[from].wish = WISH_OFF;
+    printf("builder: %s takes the place of %s\n", domain_of(to)->name, domain_of(from)->name);
+    start_behind(to, from);
+    if (life[from].wish == WISH_OFF && build_destroy(from)) /* or it had to begin again */
+        printf("builder: %s is off\n", domain_of(from)->name);
+}
+
 static void ended(uint16_t id, const struct keel_life *message)
 {
     const uint64_t lived = (keel_counter() - life[id].since) / clock_ticks(CLOCK_NS_PER_MS);
@@ -233,8 +265,10 @@ static void ended(uint16_t id, const struct keel_life *message)
     reason_text(message, text, sizeof text);
     snprintf(life[id].death, sizeof life[id].death, "%.*s", (int)sizeof life[id].death - 1, text);
     printf("builder: %s %s\n", domain_of(id)->name, text);
-    if (life[id].wish == WISH_AGAIN ||
-        (life[id].wish == WISH_RUN && message->reason == KEEL_STOP_RESET)) {
+    if (successor != 0 && domain_of(id)->role == CONFIG_ROLE_SCHEDULER) {
+        take_over(id);
+    } else if (life[id].wish == WISH_AGAIN ||
+               (life[id].wish == WISH_RUN && message->reason == KEEL_STOP_RESET)) {
         start(id);
     } else if (life[id].wish == WISH_RUN && message->reason != KEEL_STOP_OFF) {
         restart_after_death(id);
@@ -303,10 +337,40 @@ static int stop_asked(uint16_t id, enum wish wish)
     return (int)keel_domain_stop(peer_of(id), KEEL_STOP_KILLED, KEEL_DOMAIN_BUILDER);
 }
 
+/* The one that runs, or will again, in whose place `id` is to be; 0: there is none. */
+static uint16_t in_place_of(uint16_t id)
+{
+    const struct config *config = &builder_system.config;
+
+    if (config->domain[id].role != CONFIG_ROLE_SCHEDULER)
+        return 0;
+    for (uint16_t other = 1; other < config->ndomains; other++)
+        if (other != id && config->domain[other].role == CONFIG_ROLE_SCHEDULER &&
+            life[other].wish != WISH_OFF)
+            return other;
+    return 0;
+}
+
 /* EBUSY: it does not run, so no message about its end will come. */
 static int restart_asked(uint16_t id)
 {
-    int status = stop_asked(id, WISH_AGAIN);
+    uint16_t other = in_place_of(id);
+    int status;
+
+    if (other != 0) {
+        if (successor != 0)
+            return -KEEL_EBUSY;
+        successor = id;
+        status = stop_asked(other, WISH_OFF);
+        if (status == -KEEL_EBUSY || status == -KEEL_ESTALE) { /* it is between two lives */
+            take_over(other);
+            status = 0;
+        } else if (status < 0) {
+            successor = 0;
+        }
+        return status;
+    }
+    status = stop_asked(id, WISH_AGAIN);
 
     if (status == -KEEL_EBUSY || status == -KEEL_ESTALE) {
         start_pair(id);

@@ -138,6 +138,9 @@ def main():
             ('with credit2, equal weights', [service('scheduler', 'scheduler-credit2')], 1, 0.05),
             ('with credit2, the second one capped to 20 %',
              [service('scheduler', 'scheduler-credit2', 'args = "cap.two=20";')], 4, 0.05),
+            ('with rtds, 6 and 2 of 10 ms',
+             [service('scheduler', 'scheduler-rtds', 'args = "budget-us.one=6000", "extratime.one=0", "budget-us.two=2000", '
+                                                     '"extratime.two=0";')], 3, 0.05),
             ('without a policy service', [], 1, 0.1),
         ]:
             got = ratio(tap, want, *services)

@@ -163,6 +163,17 @@ START_TEST(test_roles)
     accepted(SERVICE("console", "role = \"none\";") SERVICE("tty", "role = \"console\";"), "tty");
     ck_assert_uint_eq(config.console, 2);
     ck_assert_uint_eq(config.scheduler, CONFIG_NONE);
+    /* Of several schedulers one starts at boot; each has the reserve, of which one is in use. */
+    accepted(SERVICE("x", "role = \"scheduler\"; start = \"later\"; reserve = <150 1000>;")
+                 SERVICE("y", "role = \"scheduler\";")
+                     SERVICE("z", "role = \"scheduler\"; start = \"later\";")
+                         SERVICE("a", "reserve = <50 1000>;"),
+             "y");
+    ck_assert_uint_eq(config.scheduler, 2);
+    for (uint32_t id = 1; id <= 3; id++) {
+        ck_assert_int_eq(config.domain[id].role, CONFIG_ROLE_SCHEDULER);
+        ck_assert_uint_eq(config.domain[id].reserve_period_us, id == 1 ? 1000 : 10000);
+    }
 }
 END_TEST
 
@@ -340,6 +351,13 @@ static const struct {
      "/a: provides: port 5 is there twice, expected different ports"},
     {SERVICE("a", "role = \"console\";") SERVICE("b", "role = \"console\";"),
      "/b: role: \"a\" has the same role, expected one service with it"},
+    {SERVICE("a", "role = \"scheduler\";") SERVICE("b", "role = \"scheduler\";"),
+     "/b: role: \"a\" has the same role, expected one service with it that starts at boot"},
+    {SERVICE("a", "role = \"console\";") SERVICE("b", "role = \"console\"; start = \"later\";"),
+     "/b: role: \"a\" has the same role, expected one service with it"},
+    {SERVICE("a", "role = \"scheduler\"; reserve = <150 1000>; start = \"later\";")
+         SERVICE("b", "reserve = <100 1000>;"),
+     "/b: reserve: brings the reserves on CPU 0 above 20%, expected less in all"},
     /* rights */
     {SERVICE("a", "rights { g { allow = \"read\"; }; };"),
      "/a/rights/g: there is no \"g\", expected the name of a service or guest, or self"},
