@@ -5,6 +5,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -18,7 +19,7 @@
 static_assert(ARGO_RING_LEN % ARGO_SLOT == 0);
 
 /* Buffers are translated at the time of the call: they must be mapped, as all kernel memory is. */
-static int argo_call(enum argo_op op, const void *arg1, const void *arg2, u32 arg3, u32 arg4)
+static long argo_hvc(enum argo_op op, const void *arg1, const void *arg2, u32 arg3, u32 arg4)
 {
 	register unsigned long x0 asm("x0") = op;
 	register unsigned long x1 asm("x1") = (unsigned long)arg1;
@@ -26,13 +27,24 @@ static int argo_call(enum argo_op op, const void *arg1, const void *arg2, u32 ar
 	register unsigned long x3 asm("x3") = arg3;
 	register unsigned long x4 asm("x4") = arg4;
 	register unsigned long x16 asm("x16") = ARGO_HYPERCALL;
-	long result;
 
 	asm volatile("hvc #0xea1"
 		     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)
 		     :
 		     : "memory");
-	result = x0;
+	return x0;
+}
+
+/* A call may be executed in parts, with interrupts taken in between, and goes on where it was when its CPU
+ * comes back with the same one. So no other CPU may end it, and no other thread's come first.
+ */
+static int argo_call(enum argo_op op, const void *arg1, const void *arg2, u32 arg3, u32 arg4)
+{
+	long result;
+
+	preempt_disable();
+	result = argo_hvc(op, arg1, arg2, arg3, arg4);
+	preempt_enable();
 	return result >= -MAX_ERRNO && result <= INT_MAX ? result : -EIO;
 }
 
