@@ -9,7 +9,6 @@
 
 #include <stdarg.h>
 
-
 static void put(char c) REQUIRES(console_lock)
 {
     if (c == '\n')
@@ -27,13 +26,6 @@ static void put_number(uint64_t value, uint32_t base) REQUIRES(console_lock)
     while (value /= base);
     while (n)
         put(digits[--n]);
-}
-
-static void put_signed(int64_t value) REQUIRES(console_lock)
-{
-    if (value < 0)
-        put('-');
-    put_number(value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 }
 
 static void put_string(const char *string) REQUIRES(console_lock)
@@ -58,12 +50,6 @@ static void vprint(const char *format, va_list args) REQUIRES(console_lock)
         switch (*format) {
         case 's':
             put_string(va_arg(args, const char *));
-            break;
-        case 'c':
-            put((char)va_arg(args, int));
-            break;
-        case 'd':
-            put_signed(wide ? va_arg(args, int64_t) : va_arg(args, int32_t));
             break;
         case 'u':
             put_number(wide ? va_arg(args, uint64_t) : va_arg(args, uint32_t), 10);
@@ -117,7 +103,7 @@ noreturn void check_failed(const char *file, int line, const char *condition)
     const struct vcpu *vcpu = cpu->current;
     struct keel_registers registers;
 
-    print_broken("\nkernel: CHECK failed: %s:%d: %s\nkernel: on CPU %u", file, line, condition,
+    print_broken("\nkernel: CHECK failed: %s:%u: %s\nkernel: on CPU %u", file, line, condition,
                  cpu->index);
     if (vcpu) {
         arch_registers_read(vcpu, &registers);

@@ -21,7 +21,8 @@
 #include <keel/machine.h>
 #include <keel/start.h>
 
-#define CHUNK        8192u     /* bytes copied in one step */
+#define CHUNK        13312u    /* bytes copied in one step, */
+#define PIECES       5u        /* from and to so many places */
 #define WILDCARD_MAX 0x10000u  /* payload of a message in a wildcard ring */
 #define PROTECT_MAX  0x10000u  /* payload that gets a slice in which nobody takes the ring away */
 #define PROTECT_NS   64000u    /* that slice: more than twice the copy */
@@ -99,21 +100,37 @@ _Static_assert(KEEL_DOMAINS_MAX <= 64, "a set of domains is a word");
 #define RECENT(last) \
     (&domain->space.recent[(last) / KEEL_PAGE_SIZE % ARRAY_LENGTH(domain->space.recent)])
 
-/* Looks a page of the caller's up: a service's addresses are IPAs, a machine's are virtual. NULL: none.
- */
+static in_line uint8_t *machine_page(struct domain *domain, uint64_t page, enum space_access access)
+    REQUIRES(OWN_LOCK)
+{
+    struct paddr pa;
+
+    return guest_translate(page, access == SPACE_WRITE, &pa) ? space_reach(&domain->space, pa)
+                                                             : NULL;
+}
+
+/* Looks a page of the caller's up: a service's addresses are IPAs, a machine's are virtual. NULL: none. */
+static not_inline uint8_t *service_walk(struct domain *domain, uint64_t last,
+                                        enum space_access access) REQUIRES(OWN_LOCK)
+{
+    void *to;
+
+    if (space_translate(&domain->space, IPA(last - (KEEL_PAGE_SIZE - 1)), access, 0, &to) < 0)
+        return NULL;
+    *RECENT(last) = (struct space_recent){last, to};
+    return to;
+}
+
 static not_inline uint8_t *caller_walk(struct domain *domain, uint64_t last,
                                        enum space_access access) REQUIRES(OWN_LOCK)
 {
-    uint64_t page = last - (KEEL_PAGE_SIZE - 1), rest;
-    void *to = NULL;
-    struct paddr pa;
+    uint8_t *to;
 
-    if (domain->kind == KEEL_DOMAIN_USER
-            ? space_translate(&domain->space, IPA(page), access, &to, &rest) < 0
-            : !guest_translate(page, access == SPACE_WRITE, &pa) ||
-                  !(to = space_reach(&domain->space, pa)))
-        return NULL;
-    *RECENT(last) = (struct space_recent){last, to};
+    if (domain->kind == KEEL_DOMAIN_USER)
+        return service_walk(domain, last, access);
+    to = machine_page(domain, last - (KEEL_PAGE_SIZE - 1), access);
+    if (to)
+        *RECENT(last) = (struct space_recent){last, to};
     return to;
 }
 
@@ -133,6 +150,24 @@ static inline bool caller_reach(struct domain *domain, uint64_t address, enum sp
     *to = page + address % KEEL_PAGE_SIZE;
     *bytes = last - address + 1;
     return true;
+}
+
+/* How much lies side by side in the caller's memory, to be read, from an address on: looked for up to `most` bytes; and
+ * where. Or -KEEL_EFAULT. */
+static inline int64_t caller_run(struct domain *domain, uint64_t address, uint64_t most,
+                                 uint8_t **to) REQUIRES(OWN_LOCK)
+{
+    bool machine = domain->kind == KEEL_DOMAIN_MACHINE;
+    uint64_t bytes;
+
+    if (!machine && most > KEEL_PAGE_SIZE)
+        return space_translate(&domain->space, IPA(address), SPACE_READ, most, (void **)to);
+    if (!caller_reach(domain, address, SPACE_READ, to, &bytes))
+        return -KEEL_EFAULT;
+    while (machine && bytes < most &&
+           machine_page(domain, address + bytes, SPACE_READ) == *to + bytes)
+        bytes += KEEL_PAGE_SIZE;
+    return (int64_t)bytes;
 }
 
 /* Copies between the caller's memory and a buffer of the kernel. False: all or a part can't be had.
@@ -466,6 +501,7 @@ static int64_t register_begin(struct domain *domain, const struct keel_argo_regi
         ring->max = (uint32_t)min(ring->quota - KEEL_ARGO_SLOT, WILDCARD_MAX);
     }
     ring->ring.list[0] = ring->page;
+    ring->ring.flat = true;
     for (uint32_t i = 0; i < lists; i++) {
         ring->ring.list[i] = pool_take(&domain->space);
         CHECK(ring->ring.list[i]);
@@ -494,6 +530,7 @@ static int64_t register_pin(struct domain *domain, struct argo_ring *ring, uint6
             space_pin(&domain->space, IPA(gfn[i] << KEEL_PAGE_SHIFT), &address) < 0)
             return -KEEL_EINVAL;
         ring->ring.list[ring->pinned / RING_LIST][ring->pinned % RING_LIST] = address;
+        ring->ring.flat &= address == ring->ring.list[0][0] + ring->pinned * KEEL_PAGE_SIZE;
         ring->pinned++;
     }
     return 0;
@@ -562,35 +599,31 @@ static bool may_send(const struct domain *from, const struct domain *to, uint32_
     return port && (port->senders >> from->id & 1);
 }
 
-/* Copies bytes [from, from + bytes) of the payload to the ring. False: a buffer can't be read. */
-static bool copy_payload(struct domain *domain, const struct ring *ring, const struct send *send,
-                         uint32_t from, uint32_t bytes) REQUIRES(OWN_LOCK)
+/* Copies some of the payload, from byte `done` on, to the ring. How much; 0: a buffer can't be read. */
+static uint32_t copy_payload(struct domain *domain, const struct ring *ring,
+                             const struct send *send, uint32_t done, uint32_t total)
+    REQUIRES(OWN_LOCK)
 {
-    uint32_t position = ring->tx + KEEL_ARGO_SLOT + from, room = 0;
-    uint8_t *to = NULL, *data;
+    uint32_t first = done, end = (uint32_t)min(total, done + CHUNK), piece;
+    const struct keel_argo_iov *iov = send->iov;
+    uint64_t from = done;
+    uint8_t *to, *data;
 
-    for (const struct keel_argo_iov *iov = send->iov; bytes != 0; iov++) {
-        while (from < iov->iov_len && bytes != 0) {
-            uint64_t rest;
+    for (uint32_t pieces = 0; done < end && pieces < PIECES; pieces++) {
+        for (; from >= iov->iov_len; iov++)
+            from -= iov->iov_len;
+        uint64_t most = min(iov->iov_len - from, end - done);
+        int64_t run = caller_run(domain, iov->iov_hnd + from, most, &data);
 
-            if (!caller_reach(domain, iov->iov_hnd + from, SPACE_READ, &data, &rest))
-                return false;
-            rest = min(min(rest, iov->iov_len - from), bytes);
-            from += (uint32_t)rest;
-            bytes -= (uint32_t)rest;
-            for (uint32_t piece; rest != 0; rest -= piece) {
-                if (room == 0)
-                    to = ring_piece(ring, &position, &room);
-                piece = (uint32_t)min(rest, room);
-                memcpy(to, data, piece);
-                to += piece;
-                data += piece;
-                room -= piece;
-            }
-        }
-        from -= iov->iov_len;
+        if (run < 0)
+            return 0;
+        to = ring_piece(ring, ring->tx + KEEL_ARGO_SLOT + done, (uint32_t)min((uint64_t)run, most),
+                        &piece);
+        memcpy(to, data, piece);
+        from += piece;
+        done += piece;
     }
-    return true;
+    return done - first;
 }
 
 /*
@@ -614,8 +647,6 @@ static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const str
     append->done = 0;
     append->until =
         vcpu->argo.next != 0 && total <= PROTECT_MAX ? time_now() + time_from_ns(PROTECT_NS) : 0;
-    if (total > CHUNK)
-        append->send = *send;
     return 0;
 }
 
@@ -650,21 +681,23 @@ static not_inline int64_t append(struct vcpu *vcpu, struct domain *domain, struc
 {
     int64_t status = append_begin(vcpu, ring, send, total);
 
-    while (status == 0) {
-        uint32_t bytes = (uint32_t)min(total - ring->append.done, CHUNK);
+    while (status == 0 && ring->append.done < total) {
+        uint32_t bytes = copy_payload(domain, &ring->ring, send, ring->append.done, total);
 
-        if (!copy_payload(domain, &ring->ring, send, ring->append.done, bytes))
-            status = -KEEL_EFAULT;
         ring->append.done += bytes;
-        if (status < 0 || ring->append.done == total) {
-            ring->append.vcpu = NULL;
-            break;
+        if (bytes == 0) {
+            status = -KEEL_EFAULT;
+        } else if (ring->append.done < total) {
+            if (ring->append.done == bytes)
+                ring->append.send = *send;
+            vcpu->argo.next = 1;
+            status = append_again(vcpu, domain, to, aport, &ring);
+            if (status < 0)
+                return status;
         }
-        vcpu->argo.next = 1;
-        status = append_again(vcpu, domain, to, aport, &ring);
-        if (status < 0)
-            return status;
     }
+    if (status != ARGO_AGAIN)
+        ring->append.vcpu = NULL;
     if (status < 0)
         lock_release(&ring->lock);
     return status;

@@ -29,9 +29,8 @@ void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint
     uint32_t position = ring->tx + offset, piece;
 
     for (uint32_t done = 0; done < bytes; done += piece) {
-        uint8_t *to = ring_piece(ring, &position, &piece);
+        uint8_t *to = ring_piece(ring, position + done, bytes - done, &piece);
 
-        piece = (uint32_t)min(piece, bytes - done);
         memcpy(to, (const uint8_t *)from + done, piece);
     }
 }

@@ -22,6 +22,7 @@ struct ring {
     struct keel_argo_ring *header; /* begin of page 0 */
     uint64_t put;                  /* tx at the start plus all bytes ever published; atomic */
     uint8_t **list[RING_LISTS];    /* page n is list[n / RING_LIST][n % RING_LIST] */
+    bool flat;                     /* for the kernel, too, they are contiguous */
 };
 
 /* Bytes of a message in the ring, header and padding included. payload <= KEEL_ARGO_RING_MAX */
@@ -36,26 +37,32 @@ static inline uint8_t *ring_at(const struct ring *ring, uint32_t position)
     uint32_t byte = position + (uint32_t)sizeof(struct keel_argo_ring);
     uint32_t page = byte / (uint32_t)KEEL_PAGE_SIZE;
 
+    if (likely(ring->flat))
+        return (uint8_t *)ring->header + byte;
+
     uint8_t *at = ring->list[page / RING_LIST][page % RING_LIST] + byte % KEEL_PAGE_SIZE;
 
     __asm__("" : "+r"(at)); /* one register: not in two parts, to be added again */
     return at;
 }
 
-/* Whether a message at tx, whose place is `at`, is in one page, and does not wrap. */
+/* Whether the place of a message at tx, which begins `at`, is in one piece. */
 static inline bool ring_is_whole(const struct ring *ring, const uint8_t *at, uint32_t need)
 {
-    return need <= ring->len - ring->tx && need <= KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE;
+    return need <= ring->len - ring->tx &&
+           (likely(ring->flat) || need <= KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE);
 }
 
-/* From a position below 2 * len on, what lies side by side: where, how much; and the position behind it. */
-static inline uint8_t *ring_piece(const struct ring *ring, uint32_t *position, uint32_t *bytes)
+/* From a position below 2 * len on, what lies side by side: where, and how much of `most`. */
+static inline uint8_t *ring_piece(const struct ring *ring, uint32_t position, uint32_t most,
+                                  uint32_t *bytes)
 {
-    uint32_t from = *position < ring->len ? *position : *position - ring->len;
+    uint32_t from = position < ring->len ? position : position - ring->len;
     uint8_t *at = ring_at(ring, from);
 
-    *bytes = (uint32_t)min(KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE, ring->len - from);
-    *position = from + *bytes;
+    *bytes = (uint32_t)min(most, ring->len - from);
+    if (unlikely(!ring->flat))
+        *bytes = (uint32_t)min(*bytes, KEEL_PAGE_SIZE - (uintptr_t)at % KEEL_PAGE_SIZE);
     return at;
 }
 

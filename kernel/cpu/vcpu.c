@@ -8,11 +8,6 @@
 
 struct vcpu vcpus[VCPUS_TOTAL];
 
-struct vcpu *vcpu_current(void)
-{
-    return cpu_this()->current;
-}
-
 void vcpu_signal(struct vcpu *vcpu, uint64_t events)
 {
     __atomic_fetch_or(&vcpu->events, events, __ATOMIC_SEQ_CST);

@@ -106,7 +106,4 @@ void vcpu_leave(struct cpu *cpu, struct vcpu *vcpu, enum vcpu_state state);
 /* Its timer has fired: user: the deadline of `wait`; machine: its virtual timer. */
 void vcpu_deadline(struct vcpu *vcpu);
 
-/* The vCPU that runs on this CPU, or NULL. */
-struct vcpu *vcpu_current(void);
-
 #endif

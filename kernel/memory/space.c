@@ -502,35 +502,28 @@ int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, 
 
 /* ---- the kernel's own accesses ---- */
 
-static inline uint64_t page_rest(struct ipa ipa)
+not_inline int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
+                                   uint64_t most, void **address)
 {
-    return KEEL_PAGE_SIZE - ipa.v % KEEL_PAGE_SIZE;
-}
-
-/* The kernel address of RAM mapped with that access, or NULL. */
-static inline void *translate(const struct space *space, struct ipa ipa, enum space_access access)
-    REQUIRES(space->lock)
-{
+    uint64_t bytes, size;
+    const uint64_t *entry;
     uint32_t at;
-    uint64_t entry;
 
     if (unlikely(ipa.v >= SPACE_LIMIT || space->root.v == 0))
-        return NULL;
-    entry = *walk(space, ipa, 0, &at);
-    if (unlikely(!stage2_is_ram(entry, access == SPACE_WRITE)))
-        return NULL;
-    return phys_to_virt(PADDR(stage2_address(entry).v | (ipa.v & ((KEEL_PAGE_SIZE << at) - 1))));
+        return -KEEL_EFAULT;
+    entry = walk(space, ipa, 0, &at);
+    if (unlikely(!stage2_is_ram(*entry, access == SPACE_WRITE)))
+        return -KEEL_EFAULT;
+    size = KEEL_PAGE_SIZE << at;
+    bytes = size - (ipa.v & (size - 1));
+    *address = phys_to_virt(PADDR(stage2_address(*entry).v + size - bytes));
+    for (uint64_t i = index_at(ipa, at);
+         bytes < most && ++i < STAGE2_ENTRIES && entry[1] == entry[0] + size; entry++)
+        bytes += size;
+    return (int64_t)bytes;
 }
 
-int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
-                        void **address, uint64_t *bytes)
-{
-    *address = translate(space, ipa, access);
-    *bytes = page_rest(ipa);
-    return *address ? 0 : -KEEL_EFAULT;
-}
-
-void *space_reach(const struct space *space, struct paddr pa)
+inline void *space_reach(const struct space *space, struct paddr pa)
 {
     const struct frame *frame = frame_of(pa);
 
@@ -563,29 +556,26 @@ uint64_t space_pages(struct space *space)
 static inline int64_t transfer(struct space *space, struct ipa ipa, enum space_access access,
                                char *buffer, uint64_t bytes)
 {
-    uint64_t first = page_rest(ipa);
-    int64_t status = -KEEL_EFAULT;
-    char *part, *next;
+    bool read = access == SPACE_READ;
+    char *part, *next = NULL;
+    int64_t first, rest = 0;
 
     lock_take_outer(&space->lock);
-    part = translate(space, ipa, access);
-    if (likely(part && bytes <= first)) {
-        memcpy(access == SPACE_READ ? buffer : part, access == SPACE_READ ? part : buffer, bytes);
-        status = 0;
-    } else if (part && bytes <= KEEL_PAGE_SIZE) {
-        next = translate(space, IPA(ipa.v + first), access);
-        if (next && access == SPACE_READ) {
-            memcpy(buffer, part, first);
-            memcpy(buffer + first, next, bytes - first);
-            status = 0;
-        } else if (next) {
-            memcpy(part, buffer, first);
-            memcpy(next, buffer + first, bytes - first);
-            status = 0;
-        }
+    first = space_translate(space, ipa, access, bytes, (void **)&part);
+    if (unlikely(first > 0 && (uint64_t)first < bytes))
+        rest = space_translate(space, IPA(ipa.v + (uint64_t)first), access, bytes, (void **)&next);
+    if (likely(first > 0 && rest >= 0 && bytes <= KEEL_PAGE_SIZE &&
+               (uint64_t)(first + rest) >= bytes)) {
+        uint64_t here = min(bytes, (uint64_t)first);
+
+        memcpy(read ? buffer : part, read ? part : buffer, here);
+        if (unlikely(here < bytes))
+            memcpy(read ? buffer + here : next, read ? next : buffer + here, bytes - here);
+    } else {
+        first = -KEEL_EFAULT;
     }
     lock_release(&space->lock);
-    return status;
+    return first < 0 ? first : 0;
 }
 
 int64_t space_read(struct space *space, struct ipa from, void *to, uint64_t bytes)
@@ -606,12 +596,12 @@ int64_t space_copy(struct space *to, struct ipa to_ipa, struct space *from, stru
     bytes = min(bytes, KEEL_PAGE_SIZE);
     lock_both(to, from);
     while (done < bytes) {
-        struct ipa here = IPA(to_ipa.v + done), there = IPA(from_ipa.v + done);
-        void *target = translate(to, here, SPACE_WRITE);
-        const void *source = translate(from, there, SPACE_READ);
-        uint64_t step = min(bytes - done, min(page_rest(here), page_rest(there)));
+        void *target, *source;
+        int64_t here = space_translate(to, IPA(to_ipa.v + done), SPACE_WRITE, bytes, &target);
+        int64_t there = space_translate(from, IPA(from_ipa.v + done), SPACE_READ, bytes, &source);
+        uint64_t step = min(bytes - done, min((uint64_t)here, (uint64_t)there));
 
-        if (!target || !source)
+        if (here < 0 || there < 0)
             break;
         memmove(target, source, step);
         done += step;
@@ -622,8 +612,9 @@ int64_t space_copy(struct space *to, struct ipa to_ipa, struct space *from, stru
 
 int64_t space_pin(struct space *space, struct ipa ipa, void **address)
 {
-    void *target = translate(space, ipa, SPACE_WRITE);
-    struct frame *frame = target ? frame_of(virt_to_phys(target)) : NULL;
+    void *target;
+    int64_t status = space_translate(space, ipa, SPACE_WRITE, 0, &target);
+    struct frame *frame = status > 0 ? frame_of(virt_to_phys(target)) : NULL;
 
     if (!frame || frame->state != FRAME_OWNED)
         return -KEEL_EFAULT;

@@ -96,10 +96,10 @@ must_check int64_t space_protect(struct space *space, struct ipa ipa, uint32_t o
 must_check int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to,
                                 struct ipa to_ipa, uint32_t order, uint64_t count, uint32_t perm);
 
-/* Where an IPA leads: kernel address of RAM and bytes up to the end of its page; -EFAULT if it is
- * not RAM mapped with that access. Valid while the lock is held, or while the frame is pinned. */
+/* Where an IPA leads: kernel address of RAM, and how much lies side by side from there on, looked for up to `most`
+ * bytes; -EFAULT if it is not RAM mapped with that access. Valid while the lock is held, or the frame is pinned. */
 must_check int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
-                                   void **address, uint64_t *bytes) REQUIRES(space->lock);
+                                   uint64_t most, void **address) REQUIRES(space->lock);
 
 /* The kernel address of RAM that the space has, or NULL; for who got it from hardware's walk of its
  * tables. Valid while the lock is held. */

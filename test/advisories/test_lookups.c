@@ -58,7 +58,7 @@ enum way { HAS, PAGES_OF, READ, WRITE, COPY, TRANSLATE, WAYS };
 
 static void look_up(enum way way, struct space *mine, struct space *others)
 {
-    uint64_t word = 0, bytes;
+    uint64_t word = 0;
     void *address;
 
     switch (way) {
@@ -81,7 +81,7 @@ static void look_up(enum way way, struct space *mine, struct space *others)
         break;
     default:
         lock_take_outer(&mine->lock);
-        if (space_translate(mine, THERE, SPACE_WRITE, &address, &bytes) == 0) {
+        if (space_translate(mine, THERE, SPACE_WRITE, 0, &address) > 0) {
             must(frame_of(virt_to_phys(address))->owner == mine->owner);
             must(space_reach(mine, virt_to_phys(address)) == address);
             must(space_reach(others, virt_to_phys(address)) == NULL);

@@ -34,8 +34,9 @@ static uint32_t page_of(struct ipa ipa)
 }
 
 int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
-                        void **address, uint64_t *bytes)
+                        uint64_t most, void **address)
 {
+    uint64_t bytes = PAGE - ipa.v % PAGE;
     uint32_t n = page_of(ipa);
 
     EXPECT(held(&space->lock));
@@ -44,8 +45,12 @@ int64_t space_translate(struct space *space, struct ipa ipa, enum space_access a
     if (n == UINT32_MAX || world.access[space->owner][n] < (access == SPACE_WRITE ? 2 : 1))
         return -KEEL_EFAULT;
     *address = world.page[space->owner][n] + ipa.v % PAGE;
-    *bytes = PAGE - ipa.v % PAGE;
-    return 0;
+    for (; bytes < most && n + 1 < PAGES && world.access[space->owner][n + 1]; n++) {
+        if (world.page[space->owner][n + 1] != world.page[space->owner][n] + PAGE)
+            break;
+        bytes += PAGE;
+    }
+    return (int64_t)bytes;
 }
 
 /* A machine's virtual addresses are its IPAs; where they lead is a host address. */
@@ -54,11 +59,10 @@ static _Thread_local uint32_t translating; /* the machine whose call this is */
 bool guest_translate(uint64_t va, bool write, struct paddr *pa)
 {
     void *address = NULL;
-    uint64_t bytes;
 
     EXPECT(domains[translating].kind == KEEL_DOMAIN_MACHINE);
-    if (space_translate(&domains[translating].space, IPA(va), write ? SPACE_WRITE : SPACE_READ,
-                        &address, &bytes) < 0)
+    if (space_translate(&domains[translating].space, IPA(va), write ? SPACE_WRITE : SPACE_READ, 0,
+                        &address) < 0)
         return false;
     *pa = PADDR((uint64_t)(uintptr_t)address);
     return true;
@@ -178,11 +182,17 @@ static void port_open(struct authority *authority, uint32_t port, bool receives,
         (struct authority_port){.port = port, .receives = receives, .senders = senders};
 }
 
+bool world_flat;
+static uint8_t *flat[KEEL_DOMAINS_MAX]; /* all pages of a domain */
+
 void world_map(uint32_t domain, uint32_t first, uint32_t pages, uint8_t access)
 {
     for (uint32_t n = first; n < first + pages; n++) {
         if (!world.page[domain][n]) {
-            world.page[domain][n] = aligned_alloc(PAGE, PAGE);
+            if (world_flat && !flat[domain])
+                flat[domain] = aligned_alloc(PAGE, PAGES * PAGE);
+            world.page[domain][n] =
+                world_flat ? flat[domain] + n * PAGE : aligned_alloc(PAGE, PAGE);
             memset(world.page[domain][n], 0, PAGE);
         }
         world.access[domain][n] = access;
@@ -239,8 +249,10 @@ void world_end(void)
             free(pool_page[d][i]);
             pool_page[d][i] = NULL;
         }
-        for (uint32_t n = 0; n < PAGES; n++)
+        for (uint32_t n = 0; n < PAGES && !world_flat; n++)
             free(world.page[d][n]);
+        free(flat[d]);
+        flat[d] = NULL;
     }
     EXPECT_EQ(world.pins, 0);
 }

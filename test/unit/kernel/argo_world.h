@@ -62,6 +62,7 @@ struct world {
 extern struct world world;
 
 extern uint64_t world_machines;   /* bit n: domain n of the next world is a machine */
+extern bool world_flat;           /* and what lies side by side for a domain does so for the kernel */
 void world_begin(uint32_t count); /* domains 0 to count - 1 live, with 64 pages each */
 void world_end(void);
 void world_map(uint32_t domain, uint32_t first, uint32_t pages, uint8_t access);
