@@ -7,110 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/cpu.h"
+#include "cpu/bare.h"
 #include "cpu/dispatch.h"
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 
-#define CPUS 4
-#define MS   1000000ul
-
-/* The machine: what arch/ provides. A tick is a nanosecond. */
+#define MS 1000000ul
 
 struct domain domains[KEEL_DOMAINS_MAX];
-static struct {
-    union {
-        struct cpu cpu;
-        char bytes[CPU_BYTES];
-    } cpu[CPUS];
-    uint32_t here; /* whose turn it is to run kernel code */
-    uint64_t now;
-    bool kicked[CPUS];
-} machine;
-
-struct cpu *cpu_at(uint32_t index)
-{
-    ck_assert_uint_lt(index, CPUS);
-    return &machine.cpu[index].cpu;
-}
-
-struct cpu *cpu_this(void)
-{
-    return cpu_at(machine.here);
-}
-
-void arch_kick(uint32_t cpu)
-{
-    machine.kicked[cpu] = true;
-}
-
-void arch_save(struct cpu *cpu, struct vcpu *vcpu)
-{
-    (void)cpu;
-    (void)vcpu;
-}
-
-void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
-{
-    ck_assert_ptr_eq(cpu->current, vcpu);
-}
-
-void arch_unload(struct cpu *cpu)
-{
-    cpu->arch.loaded->loaded_on = CPU_NONE;
-    cpu->arch.loaded = NULL;
-}
-
-void arch_attend(struct cpu *cpu)
-{
-    (void)cpu;
-}
-
-void arch_idle(struct cpu *cpu)
-{
-    (void)cpu;
-}
-
-void arch_timer_expired(struct vcpu *vcpu)
-{
-    (void)vcpu;
-}
-
-void arch_timer_set(struct cpu *cpu, uint64_t deadline)
-{
-    cpu->arch.timer = deadline;
-}
-
-uint64_t time_now(void)
-{
-    return machine.now;
-}
-
-uint64_t time_from_ns(uint64_t ns)
-{
-    return ns;
-}
-
-noreturn void check_failed(const char *file, int line, const char *condition)
-{
-    ck_abort_msg("%s:%d: %s", file, line, condition);
-    abort();
-}
 
 static void machine_start(uint32_t ncpus)
 {
-    memset(&machine, 0, sizeof(machine));
-    memset(domains, 0, sizeof(domains));
-    memset(vcpus, 0, sizeof(vcpus));
-    cpus_online = ncpus;
-    cpus_idle = 0;
-    for (uint32_t i = 0; i < CPUS; i++) {
-        struct cpu *cpu = cpu_at(i);
-
-        cpu->index = i;
-        cpu->arch.timer = TIME_NEVER;
-        dispatch_init(cpu);
-    }
+    bare_begin(ncpus, 0);
 }
 
 /* Domain d with n vCPUs, READY or WAITING. */
@@ -143,15 +51,7 @@ static void pass(uint32_t index)
 {
     struct cpu *cpu = cpu_at(index);
 
-    machine.here = index;
-    machine.kicked[index] = false;
-    if (machine.now >= cpu->arch.timer)
-        cpu_alarm(cpu);
-    for (int i = 0; i < 100 && (cpu->resched || !cpu->current); i++) {
-        dispatch(cpu);
-        if (!cpu->current && !cpu->resched)
-            break;
-    }
+    bare_pass(index);
     ck_assert(!cpu->resched);
     for (uint32_t i = 0; i < cpus_online; i++) /* nothing runs twice */
         for (uint32_t j = 0; j < i; j++)
@@ -167,7 +67,7 @@ static void settle(void)
     while (more) {
         more = false;
         for (uint32_t i = 0; i < cpus_online; i++)
-            if (machine.kicked[i] || cpu_at(i)->resched) {
+            if (bare.kicked >> i & 1 || cpu_at(i)->resched) {
                 pass(i);
                 more = true;
             }
@@ -180,15 +80,15 @@ static void run_until(uint64_t end)
     for (uint32_t i = 0; i < cpus_online; i++)
         pass(i);
     settle();
-    while (machine.now < end) {
+    while (bare.now < end) {
         uint64_t next = end;
 
         for (uint32_t i = 0; i < cpus_online; i++)
             if (cpu_at(i)->arch.timer < next)
                 next = cpu_at(i)->arch.timer;
-        machine.now = next > machine.now ? next : machine.now + 1;
+        bare.now = next > bare.now ? next : bare.now + 1;
         for (uint32_t i = 0; i < cpus_online; i++)
-            if (cpu_at(i)->arch.timer <= machine.now)
+            if (cpu_at(i)->arch.timer <= bare.now)
                 pass(i);
         settle();
     }
@@ -201,7 +101,7 @@ static void sleep_current(uint32_t index)
     struct cpu *cpu = cpu_at(index);
     struct vcpu *vcpu = cpu->current;
 
-    machine.here = index;
+    bare.here = index;
     vcpu_leave(cpu, vcpu, VCPU_WAITING);
     pass(index);
 }
@@ -275,8 +175,8 @@ START_TEST(who_hands_over_keeps_nobody_out)
         domain_make(d, 1, false, d == 2 ? VCPU_WAITING : VCPU_READY);
     if (_i)
         ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
-    while (machine.now < 300 * MS) {
-        run_until(machine.now + MS / 100);
+    while (bare.now < 300 * MS) {
+        run_until(bare.now + MS / 100);
         if (cpu->current != domains[3].vcpu[0]) {
             vcpu_kick(domains[cpu->current == domains[1].vcpu[0] ? 2 : 1].vcpu[0]);
             sleep_current(0);
@@ -366,7 +266,7 @@ START_TEST(time_elsewhere_does_not_count)
     }
     run_until(500 * MS);
     domains[was].cpus = 1; /* it has had 500 ms where nobody else was */
-    machine.kicked[1] = cpu_at(1)->resched = true;
+    cpu_kick(1);
     vcpu_leave(cpu_at(1), domains[was].vcpu[0], VCPU_WAITING);
     settle();
     for (uint16_t d = 1; d <= 3; d++)
@@ -467,7 +367,7 @@ START_TEST(min_run_delays_preemption)
     domain_make(2, 1, false, VCPU_WAITING);
     ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
     run_until(100);
-    uint64_t woken = machine.now;
+    uint64_t woken = bare.now;
 
     vcpu_kick(domains[2].vcpu[0]);
     settle();
@@ -505,7 +405,7 @@ START_TEST(a_bucket_that_is_not_set_is_empty)
         domain_make(d, 1, false, VCPU_READY);
     ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
     run_until(10 * MS + 1);
-    ck_assert_uint_gt(cpu_at(0)->arch.timer, machine.now);
+    ck_assert_uint_gt(cpu_at(0)->arch.timer, bare.now);
     share_is(1, 10 * MS + 1, 0);
     share_is(2, 0, 0);
 }
@@ -618,7 +518,7 @@ START_TEST(a_busy_service_is_not_spun_for)
     uint32_t here = client->cpu;
 
     client->exit.service = &domains[2];
-    machine.here = here;
+    bare.here = here;
     vcpu_leave(cpu_at(here), client, VCPU_BLOCKED);
     pass(here);
     settle();
@@ -895,17 +795,17 @@ START_TEST(random_walk)
         if ((random >> 20 & 3) == 0 && cpu->current) {
             sleep_current(cpu->index);
         } else if ((random >> 20 & 3) == 1 && cpu->current) {
-            machine.here = cpu->index;
+            bare.here = cpu->index;
             dispatch_yield(cpu);
         } else {
             struct vcpu *vcpu = &vcpus[(random >> 8) % 44];
 
-            machine.here = cpu->index;
+            bare.here = cpu->index;
             if (vcpu->used)
                 vcpu_kick(vcpu);
         }
         settle();
-        run_until(machine.now + (random >> 12) % 300000);
+        run_until(bare.now + (random >> 12) % 300000);
         /* Work-conserving: nobody is ready while a CPU idles, but for those limited hard. */
         bool idle = false;
 

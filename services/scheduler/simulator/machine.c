@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine: see machine.h. What arch/ provides, and what happens when. */
+/* The machine: see machine.h. What happens when. */
 #include "machine.h"
 
-#include "cpu/cpu.h"
+#include "cpu/bare.h"
 #include "cpu/dispatch.h"
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
@@ -30,17 +30,9 @@ struct task {
 struct domain domains[KEEL_DOMAINS_MAX];
 
 static struct {
-    union {
-        struct cpu cpu;
-        char bytes[CPU_BYTES];
-    } cpu[KEEL_CPUS_MAX];
     struct vcpu *ran[KEEL_CPUS_MAX]; /* as of the last event */
     uint64_t next[KEEL_CPUS_MAX];    /* the next event of the CPU */
     uint64_t idle_since;             /* TIME_NEVER: nobody is idle while somebody could run */
-    uint64_t kicked;
-    uint32_t here; /* where kernel code runs */
-    bool idle;     /* there, with nothing to do */
-    uint64_t now;
     uint32_t tasks;
     struct task task[VCPUS_TOTAL];
     const struct workload *workload;
@@ -53,72 +45,6 @@ static struct {
     struct policy_commits commits;
 } machine;
 
-/* What arch/ provides. */
-
-struct cpu *cpu_at(uint32_t index)
-{
-    return &machine.cpu[index].cpu;
-}
-
-struct cpu *cpu_this(void)
-{
-    return cpu_at(machine.here);
-}
-
-void arch_kick(uint32_t cpu)
-{
-    machine.kicked |= 1ull << cpu;
-}
-
-void arch_save(struct cpu *cpu, struct vcpu *vcpu)
-{
-    (void)cpu;
-    (void)vcpu;
-}
-
-void arch_unload(struct cpu *cpu)
-{
-    cpu->arch.loaded->loaded_on = CPU_NONE;
-    cpu->arch.loaded = NULL;
-}
-
-/* A machine's registers stay on the CPU until another machine runs there. */
-void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
-{
-    if (vcpu->user || cpu->arch.loaded == vcpu)
-        return;
-    if (cpu->arch.loaded)
-        arch_unload(cpu);
-    cpu->arch.loaded = vcpu;
-    vcpu->loaded_on = (uint8_t)cpu->index;
-}
-
-void arch_attend(struct cpu *cpu)
-{
-    (void)cpu;
-}
-
-void arch_idle(struct cpu *cpu)
-{
-    (void)cpu;
-    machine.idle = true;
-}
-
-void arch_timer_set(struct cpu *cpu, uint64_t deadline)
-{
-    cpu->arch.timer = deadline;
-}
-
-uint64_t time_now(void)
-{
-    return machine.now;
-}
-
-uint64_t time_from_ns(uint64_t ns)
-{
-    return ns;
-}
-
 /* Tasks. */
 
 static struct task *task_of(const struct vcpu *vcpu)
@@ -128,17 +54,10 @@ static struct task *task_of(const struct vcpu *vcpu)
 
 static bool measuring(void)
 {
-    return machine.now >= machine.workload->warm_up;
+    return bare.now >= machine.workload->warm_up;
 }
 
-/* Its time to sleep is over: the kernel's timer says so, on the CPU where it ran last. Of a service the
- * kernel knows itself. */
-void arch_timer_expired(struct vcpu *vcpu)
-{
-    vcpu_kick(vcpu);
-}
-
-/* Sleeps until its next job comes. */
+/* Sleeps until its next job comes: the kernel's timer says so, on the CPU where it ran last. */
 static void task_sleep(struct vcpu *vcpu, uint32_t cpu, uint64_t until)
 {
     struct task *task = task_of(vcpu);
@@ -180,7 +99,7 @@ static void job_count(const struct vcpu *vcpu)
 
     if (source->guest->kind == WORKLOAD_PERIODIC && deadline >= machine.workload->warm_up &&
         deadline <= machine.workload->time && deadline <= source->guest->until)
-        metrics_job(&machine.metrics->vcpu[vcpu->id], deadline, machine.now);
+        metrics_job(&machine.metrics->vcpu[vcpu->id], deadline, bare.now);
 }
 
 /* What runs here has done its job: it sleeps, or goes on with the next one. */
@@ -191,11 +110,11 @@ static void job_end(struct cpu *cpu)
     uint64_t next;
 
     job_count(vcpu);
-    next = fluid_source_next(&task->source, machine.now);
+    next = fluid_source_next(&task->source, bare.now);
 
-    if (machine.now >= task->source.guest->until)
+    if (bare.now >= task->source.guest->until)
         next = TIME_NEVER;
-    if (next <= machine.now) {
+    if (next <= bare.now) {
         task->left = fluid_source_run(&task->source);
         return;
     }
@@ -208,7 +127,7 @@ static void turn_begins(uint32_t index, struct vcpu *vcpu)
 {
     struct task *task = task_of(vcpu);
     struct metrics_vcpu *metrics = &machine.metrics->vcpu[vcpu->id];
-    uint64_t waited = machine.now - task->ready;
+    uint64_t waited = bare.now - task->ready;
 
     if (measuring()) {
         metrics->switches++;
@@ -216,11 +135,11 @@ static void turn_begins(uint32_t index, struct vcpu *vcpu)
         if (waited > metrics->gap)
             metrics->gap = waited;
         if (task->woken != TIME_NEVER)
-            metrics_latency(metrics, machine.now - task->woken);
+            metrics_latency(metrics, bare.now - task->woken);
     }
     task->woken = TIME_NEVER;
     task->cpu = index;
-    task->began = task->at = machine.now;
+    task->began = task->at = bare.now;
 }
 
 static void turn_ends(uint32_t index, struct vcpu *vcpu)
@@ -230,9 +149,9 @@ static void turn_ends(uint32_t index, struct vcpu *vcpu)
     metrics_turn(machine.metrics, (struct metrics_turn){.cpu = (uint16_t)index,
                                                         .vcpu = vcpu->id,
                                                         .begin = task->began,
-                                                        .end = machine.now});
+                                                        .end = bare.now});
     if (vcpu->state == VCPU_READY)
-        task->ready = machine.now;
+        task->ready = bare.now;
 }
 
 /* CPUs. */
@@ -258,9 +177,9 @@ static void next_set(uint32_t index)
 static void progress(struct vcpu *vcpu)
 {
     struct task *task = task_of(vcpu);
-    uint64_t done = machine.now - task->at;
+    uint64_t done = bare.now - task->at;
 
-    task->at = machine.now;
+    task->at = bare.now;
     if (task->left != UINT64_MAX)
         task->left -= done < task->left ? done : task->left;
 }
@@ -271,18 +190,10 @@ static void pass(uint32_t index)
     struct cpu *cpu = cpu_at(index);
     struct vcpu *before = machine.ran[index];
 
-    machine.here = index;
-    machine.kicked &= ~(1ull << index);
     machine.metrics->events++;
     if (before)
         progress(before);
-    if (machine.now >= cpu->arch.timer)
-        cpu_alarm(cpu);
-    machine.idle = false;
-    while (!machine.idle && (!cpu->current || __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)))
-        cpu_attend(cpu);
-    if (cpu->current)
-        arch_enter(cpu, cpu->current);
+    bare_pass(index);
     machine.ran[index] = cpu->current;
     if (before && before != cpu->current)
         turn_ends(index, before);
@@ -293,8 +204,8 @@ static void pass(uint32_t index)
 
 static void settle(void)
 {
-    while (machine.kicked)
-        pass((uint32_t)__builtin_ctzll(machine.kicked));
+    while (bare.kicked)
+        pass((uint32_t)__builtin_ctzll(bare.kicked));
 }
 
 /* Whether some CPU is idle and somebody, not kept by a cap, waits for it. */
@@ -319,7 +230,7 @@ static void idle_watch(void)
     bool waste = wasted();
 
     if (!waste && machine.idle_since != TIME_NEVER && measuring()) {
-        uint64_t took = machine.now - machine.idle_since;
+        uint64_t took = bare.now - machine.idle_since;
 
         machine.metrics->idle_total += took;
         if (took > machine.metrics->idle_worst)
@@ -328,7 +239,7 @@ static void idle_watch(void)
     if (!waste)
         machine.idle_since = TIME_NEVER;
     else if (machine.idle_since == TIME_NEVER)
-        machine.idle_since = machine.now;
+        machine.idle_since = bare.now;
 }
 
 /* The policy, as service.c drives it. */
@@ -341,14 +252,14 @@ static void received_now(uint64_t *received)
         const struct cpu *cpu = cpu_at(i);
 
         if (cpu->owner)
-            received[cpu->owner->id] += machine.now - cpu->since;
+            received[cpu->owner->id] += bare.now - cpu->since;
     }
 }
 
 static void policy_look(void)
 {
     static struct keel_plan_vcpu list[POLICY_VCPUS_MAX];
-    struct policy_snapshot snapshot = {.now = machine.now, .n = machine.tasks, .vcpu = list};
+    struct policy_snapshot snapshot = {.now = bare.now, .n = machine.tasks, .vcpu = list};
     char line[224];
     uint64_t wanted;
 
@@ -368,13 +279,13 @@ static void policy_look(void)
     wanted = machine.policy->look(&snapshot);
     while (machine.policy->tell && machine.policy->tell(line, sizeof line))
         fprintf(stderr, "%s\n", line);
-    if (machine.now >= machine.keep) {
+    if (bare.now >= machine.keep) {
         wanted |= policy_cpus(&snapshot);
-        machine.keep = machine.now + KEEP_NS;
+        machine.keep = bare.now + KEEP_NS;
     }
     policy_commits_add(&machine.commits, wanted);
-    machine.deliver = machine.commits.cpus ? machine.now + machine.workload->delay : TIME_NEVER;
-    machine.look = machine.now + machine.policy->look_ns + machine.workload->delay;
+    machine.deliver = machine.commits.cpus ? bare.now + machine.workload->delay : TIME_NEVER;
+    machine.look = bare.now + machine.policy->look_ns + machine.workload->delay;
     if (machine.look > machine.workload->dies)
         machine.look = TIME_NEVER;
 }
@@ -383,7 +294,7 @@ static void policy_commit(void)
 {
     static struct policy_plan plan;
 
-    machine.here = 0;
+    bare.here = 0;
     machine.deliver = TIME_NEVER;
     for (uint16_t cpu = 0; cpu < machine.workload->cpus; cpu++) {
         bool more;
@@ -414,23 +325,11 @@ static void policy_commit(void)
 static void machine_begin(const struct workload *workload)
 {
     memset(&machine, 0, sizeof machine);
-    memset(domains, 0, sizeof domains);
-    memset(vcpus, 0, sizeof vcpus);
     machine.workload = workload;
-    machine.now = START_NS;
     machine.idle_since = TIME_NEVER;
     machine.look = START_NS;
     machine.deliver = TIME_NEVER;
-    cpus_online = workload->cpus;
-    cpus_idle = 0;
-    for (uint32_t i = 0; i < workload->cpus; i++) {
-        struct cpu *cpu = cpu_at(i);
-
-        cpu->index = i;
-        cpu->online = true;
-        cpu->arch.timer = TIME_NEVER;
-        dispatch_init(cpu);
-    }
+    bare_begin(workload->cpus, START_NS);
     for (uint32_t i = 0; i < workload->guests; i++) {
         const struct workload_guest *guest = &workload->guest[i];
         struct domain *domain = &domains[i + 1];
@@ -442,7 +341,7 @@ static void machine_begin(const struct workload *workload)
         for (uint32_t j = 0; j < guest->vcpus; j++)
             task_begin(machine.tasks++, domain, guest, j);
     }
-    machine.kicked = UINT64_MAX >> (64 - workload->cpus);
+    bare.kicked = UINT64_MAX >> (64 - workload->cpus);
 }
 
 static uint16_t guest_find(const char *name)
@@ -462,7 +361,7 @@ static uint64_t next_event(uint64_t sample)
         next = machine.next[i] < next ? machine.next[i] : next;
     next = machine.look < next ? machine.look : next;
     next = machine.deliver < next ? machine.deliver : next;
-    return next > machine.now ? next : machine.now;
+    return next > bare.now ? next : bare.now;
 }
 
 /* What is due now on a CPU. */
@@ -470,12 +369,12 @@ static void cpu_event(uint32_t index)
 {
     struct cpu *cpu = cpu_at(index);
 
-    machine.here = index;
+    bare.here = index;
     if (cpu->current) {
         const struct task *task = task_of(cpu->current);
 
         progress(cpu->current);
-        if (!task->left || machine.now >= task->source.guest->until)
+        if (!task->left || bare.now >= task->source.guest->until)
             job_end(cpu);
     }
     pass(index);
@@ -503,18 +402,18 @@ static bool run(const struct workload *workload, const struct policy *policy,
         }
     }
     settle();
-    while (machine.now < workload->time) {
-        machine.now = next_event(sample);
+    while (bare.now < workload->time) {
+        bare.now = next_event(sample);
         for (uint32_t i = 0; i < workload->cpus; i++)
-            if (machine.next[i] <= machine.now)
+            if (machine.next[i] <= bare.now)
                 cpu_event(i);
-        if (machine.look <= machine.now)
+        if (machine.look <= bare.now)
             policy_look();
-        if (machine.deliver <= machine.now)
+        if (machine.deliver <= bare.now)
             policy_commit();
         settle();
         idle_watch();
-        if (machine.now >= sample) {
+        if (bare.now >= sample) {
             received_now(received);
             metrics_sample(metrics, workload, sample, received);
             sample += METRICS_STEP_NS;
