@@ -25,10 +25,8 @@ void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_
     bucket->budget = budget;
     bucket->period = period;
     bucket->relative = relative;
-    if (bucket->left > budget)
-        bucket->left = budget;
-    if (period && bucket->next > now + period)
-        bucket->next = now + period;
+    bucket->left = min(bucket->left, budget);
+    bucket->next = min(bucket->next, now + period);
     lock_release(&bucket->lock);
 }
 
@@ -48,8 +46,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
 uint64_t bucket_draw(struct bucket *bucket, uint64_t most)
 {
     lock_take(&bucket->lock);
-    if (most > bucket->left)
-        most = bucket->left;
+    most = min(most, bucket->left);
     bucket->left -= most;
     lock_release(&bucket->lock);
     return most;

@@ -28,14 +28,24 @@ void dispatch_ready(const struct vcpu *vcpu)
     __atomic_fetch_or(&ready[vcpu->id / 64], 1ul << (vcpu->id % 64), __ATOMIC_SEQ_CST);
 }
 
-void dispatch_init(struct cpu *cpu)
+/* The plan's limits end with it. */
+static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
 {
-    cpu->armed = cpu->timers_due = TIME_NEVER;
-    cpu->lease_end = cpu->slice_end = cpu->next_refill = TIME_NEVER;
+    cpu->slots = 0;
+    cpu->cut_until = 0;
+    cpu->lease_end = TIME_NEVER;
+    cpu->best_rank = RANK_BACKGROUND;
+    cpu->by_deadline = false;
+    memset(cpu->hard, 0, sizeof(cpu->hard));
+    memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
+}
+
+void dispatch_init(struct cpu *cpu) NO_LOCK_ANALYSIS
+{
+    cpu->armed = cpu->timers_due = cpu->slice_end = cpu->next_refill = TIME_NEVER;
     cpu->turn_slot = SLOT_NONE;
     cpu->shown_rank = RANK_NONE;
-    cpu->best_rank = RANK_BACKGROUND;
-    memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
+    plan_forget(cpu);
     cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
     cpu->background = VTIME_FIRST;
 }
@@ -125,12 +135,6 @@ bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu)
     return vcpu_claimed(cpu, vcpu, 0);
 }
 
-/* The current turn may go on: it has time left. */
-static bool turn_lasts(const struct cpu *cpu, uint64_t now)
-{
-    return cpu->owner && now < cpu->slice_end;
-}
-
 /* Notes when a refill of the bucket of something runnable will come. */
 static in_line bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t now,
                              uint64_t *deadline)
@@ -141,10 +145,9 @@ static in_line bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, 
     if (!bucket)
         return true;
     left = bucket_left(bucket, now, &next, deadline);
-    if (left || mine)
+    if (left || mine || (bucket == cpu->turn_bucket && now < cpu->turn_start + cpu->turn_drawn))
         return true;
-    if (next < cpu->next_refill)
-        cpu->next_refill = next;
+    cpu->next_refill = min(cpu->next_refill, next);
     return false;
 }
 
@@ -264,8 +267,7 @@ static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting, 
     end = cpu->turn_start + cpu->slot[i].min_run;
     if (now >= end || *cpu->slot[i].vcpu != lasting || !(run = help(cpu, lasting)))
         return;
-    if (end < cpu->next_refill)
-        cpu->next_refill = end;
+    cpu->next_refill = min(cpu->next_refill, end);
     *best = (struct choice){run, lasting, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER, 0};
 }
 
@@ -276,7 +278,8 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
     struct vcpu *run;
     uint32_t looks = 0;
 
-    if (cpu->turn_rank == RANK_BACKGROUND && lasting && (run = help(cpu, lasting))) {
+    if (cpu->turn_rank == RANK_BACKGROUND && lasting &&
+        !(cpu->hard[lasting->domain->id] >> lasting->index & 1) && (run = help(cpu, lasting))) {
         *best = (struct choice){run, lasting, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER, 0};
         return;
     }
@@ -299,22 +302,10 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
     }
 }
 
-/* The plan's limits end with it. */
-static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
-{
-    cpu->slots = 0;
-    cpu->cut_until = 0;
-    cpu->lease_end = TIME_NEVER;
-    cpu->best_rank = RANK_BACKGROUND;
-    cpu->by_deadline = false;
-    memset(cpu->hard, 0, sizeof(cpu->hard));
-    memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
-}
-
 /* `only`: the one that is ready while nothing runs, or NULL. */
 static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
 {
-    struct vcpu *lasting = turn_lasts(cpu, now) ? cpu->owner : NULL;
+    struct vcpu *lasting = now < cpu->slice_end ? cpu->owner : NULL; /* its turn may go on */
     uint64_t committed, deadline;
 
     lock_take(&cpu->lock);
@@ -360,7 +351,7 @@ void dispatch_account(struct cpu *cpu)
  * its equals', until it would have ended; not where deadlines count. */
 static void turn_end(struct cpu *cpu, struct vcpu *next) NO_LOCK_ANALYSIS
 {
-    if (!sleeps(cpu->owner) && turn_lasts(cpu, cpu->since) && cpu->turn_slot < SLOT_NONE &&
+    if (!sleeps(cpu->owner) && cpu->since < cpu->slice_end && cpu->turn_slot < SLOT_NONE &&
         *cpu->slot[cpu->turn_slot].vcpu == cpu->owner && !cpu->by_deadline) {
         cpu->cut_slot = cpu->turn_slot;
         cpu->cut_until = cpu->slice_end;
@@ -411,8 +402,7 @@ static void release(struct cpu *cpu, struct vcpu *vcpu)
     __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
     dispatch_ready(vcpu);
 
-    uint64_t others =
-        __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & vcpu->domain->cpus & ~(1ul << cpu->index);
+    uint64_t others = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & vcpu->domain->cpus;
 
     if (others)
         cpu_kick((uint32_t)__builtin_ctzl(others));
@@ -427,12 +417,28 @@ static void release_loaded(struct cpu *cpu)
         return;
     uint8_t state = __atomic_load_n(&loaded->state, __ATOMIC_SEQ_CST);
 
-    if (state == VCPU_READY) {
+    if (state == VCPU_READY || state == VCPU_OFF || !domain_runs(loaded->domain))
         arch_unload(cpu);
+    if (state == VCPU_READY)
         dispatch_wake(loaded);
-    } else if (!domain_runs(loaded->domain) || state == VCPU_OFF) {
-        arch_unload(cpu);
-    }
+}
+
+/* Somebody is READY, and CPUs are idle that may run it: one of them is told, or the CPU that has its registers. */
+static inline void tell(const struct cpu *cpu, uint64_t idle)
+{
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++)
+        for (uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_SEQ_CST); bits; bits &= bits - 1) {
+            const struct vcpu *vcpu = &vcpus[i * 64 + (uint32_t)__builtin_ctzl(bits)];
+            uint64_t cpus = idle & vcpu->domain->cpus;
+            uint32_t target = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
+
+            if (target == CPU_NONE && cpus)
+                target = (uint32_t)__builtin_ctzl(cpus);
+            if (cpus && target != cpu->index &&
+                !__atomic_load_n(&cpu_at(target)->resched, __ATOMIC_SEQ_CST))
+                cpu_kick(target);
+        }
 }
 
 void dispatch(struct cpu *cpu)
@@ -457,15 +463,17 @@ void dispatch(struct cpu *cpu)
         __atomic_fetch_or(&cpus_idle, idle, __ATOMIC_RELAXED);
         announced = true;
     }
-    if (choice.run && announced)
-        __atomic_fetch_and(&cpus_idle, ~idle, __ATOMIC_RELAXED);
-
     if (choice.run && choice.run != cpu->current && !dispatch_claim(cpu, choice.run)) {
         __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
         return; /* somebody was quicker: choose again */
     }
+    if (choice.run && announced)
+        idle = __atomic_and_fetch(&cpus_idle, ~idle, __ATOMIC_SEQ_CST);
+    if (announced && idle)
+        tell(cpu, idle);
+
     bool same = choice.run && choice.owner == cpu->owner && choice.slot == cpu->turn_slot &&
-                choice.rank == cpu->turn_rank && turn_lasts(cpu, cpu->since);
+                choice.rank == cpu->turn_rank && cpu->since < cpu->slice_end;
 
     if (!same)
         turn_end(cpu, choice.owner);
@@ -525,23 +533,19 @@ void dispatch_yield(struct cpu *cpu)
     __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
 }
 
-static int32_t bucket_check(const struct keel_plan_bucket *bucket)
+static bool bucket_valid(const struct keel_plan_bucket *bucket)
 {
-    if (bucket->index >= KEEL_BUCKETS_MAX || bucket->reserved || bucket->period < 100000 ||
-        bucket->period > 10000000000ul || bucket->budget > bucket->period * KEEL_CPUS_MAX ||
-        bucket->deadline > bucket->period)
-        return -KEEL_EINVAL;
-    return 0;
+    return bucket->index < KEEL_BUCKETS_MAX && !bucket->reserved && bucket->period >= 100000 &&
+           bucket->period <= 10000000000ul && bucket->budget <= bucket->period * KEEL_CPUS_MAX &&
+           bucket->deadline <= bucket->period;
 }
 
-static int32_t slot_check(const struct keel_plan_slot *slot)
+static bool slot_valid(const struct keel_plan_slot *slot)
 {
-    if (slot->domain >= KEEL_DOMAINS_MAX || slot->vcpu >= KEEL_VCPUS_MAX ||
-        slot->weight > KEEL_WEIGHT_MAX ||
-        (slot->bucket >= KEEL_BUCKETS_MAX && slot->bucket != KEEL_BUCKET_NONE) ||
-        (slot->flags & ~(uint32_t)(KEEL_SLOT_HARD | KEEL_SLOT_EDF)))
-        return -KEEL_EINVAL;
-    return 0;
+    return slot->domain < KEEL_DOMAINS_MAX && slot->vcpu < KEEL_VCPUS_MAX &&
+           slot->weight <= KEEL_WEIGHT_MAX &&
+           (slot->bucket < KEEL_BUCKETS_MAX || slot->bucket == KEEL_BUCKET_NONE) &&
+           !(slot->flags & ~(uint32_t)(KEEL_SLOT_HARD | KEEL_SLOT_EDF));
 }
 
 int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan_bucket *list,
@@ -555,9 +559,9 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
     if (!(cpus >> plan->cpu & 1))
         return -KEEL_EACCES;
     for (uint32_t i = 0; i < plan->nbuckets; i++)
-        list[i].status = bucket_check(&list[i]);
+        list[i].status = bucket_valid(&list[i]) ? 0 : -KEEL_EINVAL;
     for (uint32_t i = 0; i < plan->nslots; i++) {
-        slots[i].status = slots[i].rank < rank ? -KEEL_EINVAL : slot_check(&slots[i]);
+        slots[i].status = slots[i].rank >= rank && slot_valid(&slots[i]) ? 0 : -KEEL_EINVAL;
         if (slots[i].status == 0)
             rank = slots[i].rank;
     }

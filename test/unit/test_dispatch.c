@@ -424,6 +424,43 @@ START_TEST(hard_slots_stop_without_budget)
 }
 END_TEST
 
+/* What a turn drew and has not used is there for whoever is next. */
+START_TEST(what_is_left_of_a_turn_can_be_used)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 5, .budget = MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 5, 3, KEEL_SLOT_HARD), slot(2, 5, 3, KEEL_SLOT_HARD)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 2; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 2, 0), 0);
+    run_until(MS / 4);
+    sleep_current(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    dispatch_yield(cpu_at(0));
+    pass(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    run_until(2 * MS);
+    share_is(1, MS / 4, 0);
+    share_is(2, MS * 3 / 4, 0);
+}
+END_TEST
+
+/* It ran because it was not limited; now it is. */
+START_TEST(a_new_limit_ends_a_turn_without_one)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 5, .budget = 0, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 5, 3, KEEL_SLOT_HARD)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    run_until(MS);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 1, 0), 0);
+    settle();
+    ck_assert_ptr_null(cpu_at(0)->current);
+}
+END_TEST
+
 /* Out of budget and not hard: it goes on in the background, so no CPU idles. */
 START_TEST(soft_slots_use_what_is_left)
 {
@@ -538,6 +575,52 @@ START_TEST(an_idle_cpu_takes_what_wakes)
     ck_assert_uint_eq(domains[1].vcpu[0]->state, VCPU_RUNNING);
     ck_assert_uint_eq(domains[2].vcpu[0]->state, VCPU_RUNNING);
     ck_assert_uint_ne(domains[1].vcpu[0]->cpu, domains[2].vcpu[0]->cpu);
+}
+END_TEST
+
+/* Both slept on one CPU, and wake before that has chosen; as CPUs stand idle, each has one. */
+START_TEST(two_wake_ups_have_two_cpus)
+{
+    machine_start(3);
+    for (uint16_t d = 1; d <= 2; d++) {
+        domain_make(d, 1, false, VCPU_WAITING);
+        domains[d].cpus = d == 1 ? 1 : 5;
+    }
+    run_until(MS);
+    for (uint16_t d = 2; d >= 1; d--)
+        vcpu_kick(domains[d].vcpu[0]);
+    settle();
+    ck_assert_uint_eq(domains[1].vcpu[0]->cpu, 0);
+    ck_assert_uint_eq(domains[2].vcpu[0]->cpu, 2);
+    for (uint16_t d = 1; d <= 2; d++)
+        ck_assert_uint_eq(domains[d].vcpu[0]->state, VCPU_RUNNING);
+}
+END_TEST
+
+/* Its registers are where a service runs, that takes its time; a CPU that becomes idle asks for them. */
+START_TEST(registers_are_handed_to_an_idle_cpu)
+{
+    struct keel_plan_slot slots[] = {slot(2, NONE, 1, 0)};
+
+    machine_start(2);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, true, VCPU_WAITING);
+    domain_make(3, 1, false, VCPU_READY);
+    domains[2].cpus = 1;
+    domains[3].cpus = 2;
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 1, 0), 0);
+    run_until(MS);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    sleep_current(0);
+    vcpu_kick(domains[2].vcpu[0]);
+    settle();
+    vcpu_kick(domains[1].vcpu[0]); /* nobody is idle, and it is not better */
+    settle();
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    ck_assert_uint_eq(domains[1].vcpu[0]->loaded_on, 0);
+    sleep_current(1);
+    settle();
+    ck_assert_ptr_eq(cpu_at(1)->current, domains[1].vcpu[0]);
 }
 END_TEST
 
@@ -837,12 +920,16 @@ int main(void)
     tcase_add_test(tcase, buckets_give_shares);
     tcase_add_test(tcase, a_bucket_that_is_not_set_is_empty);
     tcase_add_test(tcase, hard_slots_stop_without_budget);
+    tcase_add_test(tcase, what_is_left_of_a_turn_can_be_used);
+    tcase_add_test(tcase, a_new_limit_ends_a_turn_without_one);
     tcase_add_test(tcase, soft_slots_use_what_is_left);
     tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
     tcase_add_test(tcase, edf_takes_the_earliest_deadline);
     tcase_add_test(tcase, a_blocked_client_helps_its_service);
     tcase_add_test(tcase, a_busy_service_is_not_spun_for);
     tcase_add_test(tcase, an_idle_cpu_takes_what_wakes);
+    tcase_add_test(tcase, two_wake_ups_have_two_cpus);
+    tcase_add_test(tcase, registers_are_handed_to_an_idle_cpu);
     tcase_add_test(tcase, who_wakes_alone_has_its_slot);
     tcase_add_test(tcase, an_early_alarm_ends_no_turn);
     tcase_add_test(tcase, ready_elsewhere_is_idle_here);
