@@ -651,25 +651,26 @@ static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const str
 }
 
 /* Between two chunks others get the locks, and interrupts come in. 0: the ring is locked again; else it is
- * gone, or the place in it, or this CPU has something better to do. */
+ * gone, or another takes its messages now, or the place in it, or this CPU has something better to do. */
 static not_inline int64_t append_again(struct vcpu *vcpu, struct domain *domain, struct domain *to,
-                                       uint32_t aport, struct argo_ring **ring)
+                                       uint32_t aport, struct argo_ring *ring)
     REQUIRES(OWN_LOCK) NO_LOCK_ANALYSIS
 {
     int64_t status = ARGO_AGAIN;
+    struct argo_ring *now;
     bool wanted;
 
-    lock_release(&(*ring)->lock);
+    lock_release(&ring->lock);
     lock_release(&OWN_LOCK);
     wanted = cpu_wanted();
     lock_take_outer(&OWN_LOCK);
     if (!vcpu->user) /* it may have changed its tables */
         space_forget(&domain->space);
-    if (wanted || !enter(domain, to, aport, ring, &status))
+    if (wanted || !enter(domain, to, aport, &now, &status))
         return status;
-    if (likely((*ring)->append.vcpu == vcpu))
+    if (likely(now == ring && now->append.vcpu == vcpu))
         return 0;
-    lock_release(&(*ring)->lock);
+    lock_release(&now->lock);
     return ARGO_AGAIN;
 }
 
@@ -691,7 +692,7 @@ static not_inline int64_t append(struct vcpu *vcpu, struct domain *domain, struc
             if (ring->append.done == bytes)
                 ring->append.send = *send;
             vcpu->argo.next = 1;
-            status = append_again(vcpu, domain, to, aport, &ring);
+            status = append_again(vcpu, domain, to, aport, ring);
             if (status < 0)
                 return status;
         }

@@ -286,8 +286,10 @@ struct vcpu *world_vcpu(uint32_t domain)
 int64_t world_step(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
                    uint64_t arg4)
 {
-    translating = domain;
+    const uint32_t before = translating; /* what happens between two chunks is a call within one */
     int64_t result;
+
+    translating = domain;
 
     if (!world.threads)
         world.translated = world.pinned = 0;
@@ -300,6 +302,7 @@ int64_t world_step(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, u
         for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++)
             EXPECT(!held(&domains[d].space.lock));
     }
+    translating = before;
     return result;
 }
 
