@@ -329,7 +329,7 @@ static not_inline int64_t wait_for(struct domain *domain, struct argo_step *step
         ring->waiter[i] = (struct waiter){.domain = domain->id, .need = need};
         __atomic_store_n(&ring->waiters, (uint8_t)(waiters + 1), __ATOMIC_RELAXED);
         __atomic_fetch_or(&to->argo.waiting, 1ul << hash(ring->aport, ring->partner),
-                          __ATOMIC_RELAXED);
+                          __ATOMIC_RELEASE); /* behind `waiters`: who clears it sees that */
     } else if (ring->waiter[i].need < need) {
         ring->waiter[i].need = need;
     }
