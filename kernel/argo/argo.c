@@ -552,6 +552,8 @@ static not_inline int64_t register_ring(struct domain *domain, struct argo_step 
         args.len % KEEL_ARGO_SLOT || npages != KEEL_ARGO_PAGES(args.len))
         return -KEEL_EINVAL;
     ring = find_in(domain->argo.changing, args.aport, args.partner_id);
+    if (ring && !step->op && ring->closing != KEEL_ARGO_UNREGISTER_RING)
+        ring->closing = KEEL_ARGO_SENDV; /* by nobody: a call that was given up */
     if (ring && ring->closing)
         return close_step(&domain->space, &domain->argo, ring, KEEL_ARGO_REGISTER_RING);
     if (!ring)

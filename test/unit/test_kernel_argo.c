@@ -320,6 +320,44 @@ START_TEST(given_up_in_the_middle)
 }
 END_TEST
 
+/* Who begins anew, knowing nothing of a call that was given up in the middle (by a kernel that died, say), gets
+ * the ring that it registers, of its own pages only. */
+START_TEST(given_up_and_begun_by_another)
+{
+    const uint32_t len = 100 * PAGE - 64, bytes = 90 * PAGE;
+    struct keel_argo_register_ring args = {PORT, 1, 0, len};
+    struct holdings before;
+
+    world_map(0, 64, 400, 2);
+    world_map(1, 64, 100, 2);
+    fill(1, ADDR(64), bytes);
+    before = holdings(0);
+    for (uint32_t old = 0; old < 2; old++)
+        for (uint32_t steps = 1; steps < 12; steps++) {
+            if (old)
+                EXPECT_EQ(ring_register(0, PORT, 1, len, 64, 0), 0);
+            for (uint64_t i = 0; i < 100; i++) {
+                const uint64_t gfn[2] = {ADDR(164 + i) / PAGE, ADDR(264 + i) / PAGE};
+
+                world_put(0, GFNS + 8 * i, &gfn[0], 8);
+                world_put(0, GFNS + PAGE + 8 * i, &gfn[1], 8);
+            }
+            world_put(0, ARGS, &args, sizeof(args));
+            world_put(0, ARGS + 64, &args, sizeof(args));
+            for (uint32_t n = 0; n < steps; n++)
+                if (world_step(0, KEEL_ARGO_REGISTER_RING, ARGS, GFNS, 100, 0) == 0)
+                    break;
+            EXPECT_EQ(world_call(0, KEEL_ARGO_REGISTER_RING, ARGS + 64, GFNS + PAGE, 100, 0), 0);
+            EXPECT_EQ(message_send(1, 0, PORT, 7, ADDR(64), bytes), bytes);
+            EXPECT(message_take(0, 264, len, &header, got));
+            check_message(1, 7, bytes);
+            EXPECT_EQ(holdings(0).pins, 100);
+            EXPECT_EQ(ring_unregister(0, PORT, 1), 0);
+            EXPECT(same_holdings(before, holdings(0)));
+        }
+}
+END_TEST
+
 /* ---- every pair of errors: the first of the table is returned, and nothing has changed ---- */
 
 struct request {
@@ -1615,6 +1653,7 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, rings_at_the_limit);
     tcase_add_test(tests, register_memory);
     tcase_add_test(tests, given_up_in_the_middle);
+    tcase_add_test(tests, given_up_and_begun_by_another);
     tcase_add_test(tests, order_of_errors);
     tcase_add_test(tests, unknown_operations);
     tcase_add_test(tests, sends_any_length);
