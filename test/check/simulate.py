@@ -97,7 +97,7 @@ def test_own(tap, folder):
     replace(scheduler / 'mine/policy.c', ': RANK_HEAVY;', '*/ : RANK_LIGHT;')
     sources = [*(scheduler / 'simulator').glob('*.c'), scheduler / 'policy.c', *scheduler.glob('*/policy.c'),
                *(tree / 'kernel/cpu' / f'{name}.c' for name in ('bucket', 'cpu', 'dispatch', 'timer', 'vcpu')),
-               tree / 'kernel/arch/host/base.c', tree / 'libs/reservation/reservation.c']
+               tree / 'kernel/arch/host/base.c', tree / 'kernel/arch/host/cpu/bare.c', tree / 'libs/reservation/reservation.c']
     program = tree / 'simulate'
     built = subprocess.run(['cc', '-std=gnu17', '-O1', '-Wall', '-Wextra', '-Werror', '-I', tree / 'abi', '-I', scheduler,
                             '-I', tree / 'kernel', '-I', tree / 'kernel/arch/host', '-I', tree / 'libs', *sources, '-lm', '-o', program],
