@@ -866,7 +866,8 @@ static void settled_check(void)
         choices_find(c, before.lasting);
         if (!cpu->current) {
             for (uint32_t i = 0; i < nchoices; i++)
-                must(!choices[i].sure || !choices[i].told || !bound_to(choices[i].owner, c));
+                must(!choices[i].sure || !choices[i].told || !bound_to(choices[i].owner, c) ||
+                     !bound_to(helped(c, choices[i].owner), c));
             must(!wanted(c));
             continue;
         }
