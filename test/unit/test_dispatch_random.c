@@ -479,9 +479,12 @@ static uint32_t nchoices;
 static void choice_add(uint32_t c, const struct vcpu *owner, const struct pot *from, uint32_t rank,
                        uint32_t slot, bool mine)
 {
-    bool sure = !from || mine || test.exact;
+    const struct plan *its = &plan[c];
+    /* What the turn here has not used, that is: */
+    bool rest = its->owner && its->pot == from && bare.now < its->start + its->drawn;
+    bool sure = !from || mine || (test.exact && from->left);
 
-    if (!owner || !helped(c, owner) || (from && !mine && test.exact && !from->left))
+    if (!owner || !helped(c, owner) || (from && !mine && test.exact && !from->left && !rest))
         return;
     choices[nchoices++] =
         (struct choice){rank,  slot,
