@@ -32,15 +32,18 @@ struct keel_plan_slot {
 };
 KEEL_ABI_SIZE(struct keel_plan_slot, 20);
 
+#define KEEL_BUCKET_WINDOW 1u /* flag: what is left at the deadline is lost */
+
 struct keel_plan_bucket {
     uint16_t index;
-    uint16_t reserved; /* 0 */
+    uint16_t flags;    /* KEEL_BUCKET_WINDOW, or 0 */
     int32_t status;    /* out: 0 or a negative error */
     uint64_t budget;   /* per period */
     uint64_t period;   /* 100 us to 10 s */
     uint64_t deadline; /* relative to the refill; 0: the period */
+    uint64_t start;    /* when it is refilled, or was before: the counter's time, in ns; 0: when it is first set */
 };
-KEEL_ABI_SIZE(struct keel_plan_bucket, 32);
+KEEL_ABI_SIZE(struct keel_plan_bucket, 40);
 
 /* Followed by nbuckets buckets, then nslots slots. Slots replace the CPU's list as a whole;
  * they come in the order of their ranks (one that does not is refused). Equals begin anew, in the order of the

@@ -2,6 +2,8 @@
 /* Buckets: see bucket.h. A deferrable server: Strosnider, Lehoczky, Sha, IEEE ToC 44(1), 1995. */
 #include "cpu/bucket.h"
 
+#include "cpu/timer.h"
+
 static void refill(struct bucket *bucket, uint64_t now) REQUIRES(bucket->lock)
 {
     if (!bucket->period || now < bucket->next)
@@ -13,15 +15,19 @@ static void refill(struct bucket *bucket, uint64_t now) REQUIRES(bucket->lock)
     bucket->next += (missed + 1) * bucket->period;
 }
 
-void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
-                uint64_t now)
+void bucket_set(struct bucket *bucket, const struct keel_plan_bucket *numbers, uint64_t now)
 {
+    uint64_t budget = time_from_ns(numbers->budget), period = time_from_ns(numbers->period);
+    uint64_t relative = numbers->deadline ? time_from_ns(numbers->deadline) : period;
+    uint64_t last = numbers->start ? now - (now - time_from_ns(numbers->start)) % period : now;
+
     lock_take(&bucket->lock);
-    if (bucket->period == 0) {
+    if (bucket->period == 0 || (numbers->start && bucket->next != last + period)) {
         bucket->left = budget;
-        bucket->next = now + period;
-        bucket->deadline = now + relative;
+        bucket->next = last + period;
+        bucket->deadline = last + relative;
     }
+    bucket->window = numbers->flags & KEEL_BUCKET_WINDOW;
     bucket->budget = budget;
     bucket->period = period;
     bucket->relative = relative;
@@ -36,16 +42,18 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
 
     lock_take(&bucket->lock);
     refill(bucket, now);
-    left = bucket->left;
+    left = bucket->window && now >= bucket->deadline ? 0 : bucket->left;
     *next = bucket->period ? bucket->next : UINT64_MAX;
     *deadline = bucket->deadline;
     lock_release(&bucket->lock);
     return left;
 }
 
-uint64_t bucket_draw(struct bucket *bucket, uint64_t most)
+uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now)
 {
     lock_take(&bucket->lock);
+    if (unlikely(bucket->window))
+        most = min(most, now < bucket->deadline ? bucket->deadline - now : 0);
     most = min(most, bucket->left);
     bucket->left -= most;
     lock_release(&bucket->lock);

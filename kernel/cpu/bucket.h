@@ -8,6 +8,7 @@
 #define KERNEL_CPU_BUCKET_H
 
 #include "lock.h"
+#include <keel/plan.h>
 
 struct bucket {
     struct lock lock;
@@ -17,17 +18,18 @@ struct bucket {
     uint64_t left GUARDED_BY(lock);
     uint64_t next GUARDED_BY(lock);     /* next refill */
     uint64_t deadline GUARDED_BY(lock); /* absolute */
+    bool window GUARDED_BY(lock);       /* what is left at the deadline is lost */
 };
 
-/* New numbers; what is left stays, but is no more than the new budget. */
-void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
-                uint64_t now);
+/* New numbers, which were checked; what is left stays, but is no more than the new budget. If it would be refilled at other
+ * times than it was, it is as of the last one. */
+void bucket_set(struct bucket *bucket, const struct keel_plan_bucket *numbers, uint64_t now);
 
 /* What is left now; when the next refill comes (UINT64_MAX: never) and which deadline counts. */
 uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64_t *deadline);
 
-/* Takes up to `most` ticks out. */
-uint64_t bucket_draw(struct bucket *bucket, uint64_t most);
+/* Takes up to `most` ticks out, to be used from now on. */
+uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now);
 
 /* Gives back what was drawn and not used, or books what was used beyond it. */
 void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used);

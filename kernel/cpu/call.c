@@ -572,36 +572,33 @@ HANDLER call_authority_seal(struct vcpu *caller)
 HANDLER call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
 {
     struct space *space = &caller->domain->space;
-    struct keel_plan plan;
-    struct keel_plan_bucket buckets[16];
-    struct keel_plan_slot slots[KEEL_SLOTS_MAX];
+    struct {
+        struct keel_plan plan;
+        struct keel_plan_bucket bucket[16];
+        struct keel_plan_slot slot[KEEL_SLOTS_MAX]; /* behind as many buckets as there are */
+    } args;
+    struct keel_plan *plan = &args.plan;
+    struct keel_plan_slot *slots;
     int64_t status;
 
-    if (bytes < sizeof(plan))
+    if (bytes < sizeof(*plan) || bytes > sizeof(args))
         return -KEEL_EINVAL;
-    status = space_read(space, IPA(address), &plan, sizeof(plan));
+    status = space_read(space, IPA(address), &args, bytes);
     if (status < 0)
         return status;
-    if (plan.nbuckets > ARRAY_LENGTH(buckets) || plan.nslots > KEEL_SLOTS_MAX ||
-        bytes != sizeof(plan) + plan.nbuckets * sizeof(buckets[0]) + plan.nslots * sizeof(slots[0]))
+    if (plan->nbuckets > ARRAY_LENGTH(args.bucket) || plan->nslots > KEEL_SLOTS_MAX ||
+        bytes != sizeof(*plan) + plan->nbuckets * sizeof(args.bucket[0]) +
+                     plan->nslots * sizeof(args.slot[0]))
         return -KEEL_EINVAL;
-
-    struct ipa bucket_list = IPA(address + sizeof(plan));
-    struct ipa slot_list = IPA(bucket_list.v + plan.nbuckets * sizeof(buckets[0]));
-
-    status = space_read(space, bucket_list, buckets, plan.nbuckets * sizeof(buckets[0]));
+    slots = (void *)&args.bucket[plan->nbuckets];
+    status = plan_check(caller->domain->authority.self_cpus, plan, args.bucket, slots);
     if (status == 0)
-        status = space_read(space, slot_list, slots, plan.nslots * sizeof(slots[0]));
-    if (status == 0)
-        status = plan_check(caller->domain->authority.self_cpus, &plan, buckets, slots);
-    if (status == 0)
-        status = space_write(space, bucket_list, buckets, plan.nbuckets * sizeof(buckets[0]));
-    if (status == 0)
-        status = space_write(space, slot_list, slots, plan.nslots * sizeof(slots[0]));
+        status =
+            space_write(space, IPA(address + sizeof(*plan)), args.bucket, bytes - sizeof(*plan));
     cpu_window(); /* looking at the entries and acting on them, each masked alone */
     return status == 0
-               ? plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation,
-                             &plan, buckets, slots)
+               ? plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation, plan,
+                             args.bucket, slots)
                : status;
 }
 

@@ -385,7 +385,7 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
     cpu->turn_slot = choice->slot;
     cpu->turn_bucket = choice->bucket;
     if (choice->bucket)
-        slice = cpu->turn_drawn = bucket_draw(choice->bucket, slice);
+        slice = cpu->turn_drawn = bucket_draw(choice->bucket, slice, cpu->since);
     cpu->slice_end = cpu->turn_start + slice;
 }
 
@@ -535,9 +535,9 @@ void dispatch_yield(struct cpu *cpu)
 
 static bool bucket_valid(const struct keel_plan_bucket *bucket)
 {
-    return bucket->index < KEEL_BUCKETS_MAX && !bucket->reserved && bucket->period >= 100000 &&
-           bucket->period <= 10000000000ul && bucket->budget <= bucket->period * KEEL_CPUS_MAX &&
-           bucket->deadline <= bucket->period;
+    return bucket->index < KEEL_BUCKETS_MAX && bucket->flags <= KEEL_BUCKET_WINDOW &&
+           bucket->period >= 100000 && bucket->period <= 10000000000ul &&
+           bucket->budget <= bucket->period * KEEL_CPUS_MAX && bucket->deadline <= bucket->period;
 }
 
 static bool slot_valid(const struct keel_plan_slot *slot)
@@ -607,9 +607,7 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
     }
     for (uint32_t i = 0; i < plan->nbuckets; i++)
         if (list[i].status == 0)
-            bucket_set(&buckets[list[i].index], time_from_ns(list[i].budget),
-                       time_from_ns(list[i].period),
-                       time_from_ns(list[i].deadline ? list[i].deadline : list[i].period), now);
+            bucket_set(&buckets[list[i].index], &list[i], now);
     cpu->planner = planner;
     cpu->epoch = plan->epoch;
     cpu->committed = now;

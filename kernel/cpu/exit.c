@@ -2,8 +2,6 @@
 /* Exits: see exit.h. */
 #include "cpu/exit.h"
 
-#include "cpu/dispatch.h"
-
 #define DELIVERIES_MAX 4 /* in one go: the rest at the next `wait` */
 #define SEQ_STEP 0x100u /* the low byte of a sequence number is the vCPU's index */
 
@@ -67,10 +65,8 @@ inline bool exit_answer(struct vcpu *vcpu, uint64_t action, uint64_t value, enum
         state = VCPU_OFF;
     } else {
         arch_retry(vcpu); /* an abort is taken where the instruction is */
-        if (action == KEEL_REPLY_ABORT && exit_is_call(vcpu))
-            vcpu->takes = VCPU_TAKES_UNDEFINED;
-        else if (action == KEEL_REPLY_ABORT)
-            vcpu->takes = VCPU_TAKES_ABORT;
+        if (action == KEEL_REPLY_ABORT)
+            vcpu->takes = exit_is_call(vcpu) ? VCPU_TAKES_UNDEFINED : VCPU_TAKES_ABORT;
     }
     __atomic_store_n(&vcpu->state, (uint8_t)state, __ATOMIC_SEQ_CST);
     return state != VCPU_OFF;

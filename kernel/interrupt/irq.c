@@ -10,7 +10,7 @@
 #define FIRST_SPI 32
 
 /* Written with the authority, read-only after the seal. */
-static struct {
+static struct owner {
     bool owned;
     bool edge;
     uint8_t domain;
@@ -25,10 +25,8 @@ bool irqs_valid(uint32_t lo, uint32_t hi)
 void irqs_own(struct domain *domain, uint32_t lo, uint32_t hi, bool edge)
 {
     for (uint32_t intid = lo; intid <= hi; intid++) {
-        owners[intid].owned = true;
-        owners[intid].edge = edge;
-        owners[intid].domain = (uint8_t)domain->id;
-        owners[intid].bit = (uint8_t)(KEEL_EVENT_IRQ + domain->irqs);
+        owners[intid] = (struct owner){true, edge, (uint8_t)domain->id,
+                                       (uint8_t)(KEEL_EVENT_IRQ + domain->irqs)};
         domain->irq[domain->irqs++] = (uint16_t)intid;
     }
 }

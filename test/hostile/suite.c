@@ -279,7 +279,7 @@ static uint64_t fill_plan(struct suite *suite, uint8_t *at)
     for (uint32_t i = 0; i < buckets; i++, at += sizeof(struct keel_plan_bucket)) {
         struct keel_plan_bucket bucket = {
             .index = (uint16_t)small(suite, 127),
-            .reserved = one_in(suite, 16) ? 1 : 0,
+            .flags = one_in(suite, 16) ? 1 : 0,
             .budget = one_in(suite, 2) ? value(suite) : below(suite, 100000),
             .period = one_in(suite, 2) ? value(suite) : 100000,
             .deadline = one_in(suite, 2) ? 0 : value(suite),

@@ -461,6 +461,54 @@ START_TEST(a_new_limit_ends_a_turn_without_one)
 }
 END_TEST
 
+/* Windows: time from each refill to its deadline, whoever commits what meanwhile. */
+START_TEST(windows_are_where_they_should_be)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 5,
+                                          .flags = KEEL_BUCKET_WINDOW,
+                                          .budget = MS,
+                                          .period = 10 * MS,
+                                          .deadline = MS,
+                                          .start = 12 * MS},
+                                         {.index = 6,
+                                          .flags = KEEL_BUCKET_WINDOW,
+                                          .budget = MS,
+                                          .period = 10 * MS,
+                                          .deadline = MS,
+                                          .start = 13 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 5, 3, KEEL_SLOT_HARD), slot(2, 6, 3, KEEL_SLOT_HARD)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_READY);
+    bare.now = 25 * MS;
+    for (uint32_t ms = 25; ms < 125; ms++) {
+        if (ms % 7 == 0)
+            ck_assert_int_eq(commit(0, ms, buckets, 2, slots, 2, 0), 0);
+        for (uint32_t part = 0; part < 10; part++) {
+            run_until(ms * MS + part * (MS / 10) + 1);
+            const struct vcpu *current = cpu_at(0)->current;
+
+            if (ms >= 32)
+                ck_assert_ptr_eq(current, ms % 10 == 2   ? domains[1].vcpu[0]
+                                          : ms % 10 == 3 ? domains[2].vcpu[0]
+                                                         : NULL);
+        }
+    }
+    /* Who does not use his has lost it. */
+    run_until(132 * MS + 1);
+    sleep_current(0);
+    run_until(133 * MS + MS / 2);
+    vcpu_kick(domains[1].vcpu[0]);
+    settle();
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    run_until(142 * MS - 1);
+    ck_assert_ptr_eq(cpu_at(0)->current, NULL);
+    run_until(142 * MS + 1);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+}
+END_TEST
+
 /* Out of budget and not hard: it goes on in the background, so no CPU idles. */
 START_TEST(soft_slots_use_what_is_left)
 {
@@ -815,7 +863,8 @@ START_TEST(reserve_comes_first)
     domain_make(1, 1, false, VCPU_READY);
     domain_make(2, 1, true, VCPU_READY);
     dispatch_reserves = 1ul << 2;
-    bucket_set(&domains[2].reserve, 2 * MS, 10 * MS, 10 * MS, 0);
+    bucket_set(&domains[2].reserve, &(struct keel_plan_bucket){.budget = 2 * MS, .period = 10 * MS},
+               0);
     ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 1, 0), 0);
     run_until(1000 * MS);
     share_is(2, 200 * MS, 2 * MS);
@@ -922,6 +971,7 @@ int main(void)
     tcase_add_test(tcase, hard_slots_stop_without_budget);
     tcase_add_test(tcase, what_is_left_of_a_turn_can_be_used);
     tcase_add_test(tcase, a_new_limit_ends_a_turn_without_one);
+    tcase_add_test(tcase, windows_are_where_they_should_be);
     tcase_add_test(tcase, soft_slots_use_what_is_left);
     tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
     tcase_add_test(tcase, edf_takes_the_earliest_deadline);

@@ -19,7 +19,6 @@
 #include "cpu/domain.h"
 #include "cpu/trap.h"
 #include "cpu/vcpu.h"
-#include "interrupt/gic.h"
 
 #define HCR_BASE (HCR_RW | HCR_VM | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS)
 #define HCR_MACHINE                                                                                \
