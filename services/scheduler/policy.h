@@ -76,6 +76,7 @@ struct policy {
     bool (*plan)(uint16_t cpu, uint32_t part, struct policy_plan *to);
 };
 
+extern const struct policy policy_arinc653;
 extern const struct policy policy_credit2;
 extern const struct policy policy_equal;
 extern const struct policy policy_null;
