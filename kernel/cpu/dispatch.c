@@ -20,7 +20,7 @@ struct choice {
     uint32_t rank;
     uint32_t slot;
     uint64_t deadline;
-    uint64_t key; /* among its equals, the least goes first; 0: its turn goes on */
+    uint64_t vtime; /* among its equals; 0: its turn goes on, or that does not count */
 };
 
 void dispatch_ready(const struct vcpu *vcpu)
@@ -161,9 +161,9 @@ static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
     lock_take(&cpu->lock);
 }
 
-/* Outside the plan, turns are in the order of virtual times: the CPU time that each has had. No more than a slice from
- * that of the last one chosen counts: sleep saves up no more turns than that, and who had the CPU alone waits no
- * longer for one. */
+/* Equals take their turns in the order of their virtual times: the CPU time that each has had among them, by
+ * weight. No more than a slice from that of the last one chosen counts: sleep saves up no more turns than that,
+ * and who had the CPU alone waits no longer for one. */
 static inline uint64_t vtime_of(uint64_t *own, uint64_t latest, uint64_t slice)
 {
     if (unlikely(*own > latest + slice))
@@ -208,7 +208,7 @@ static uint32_t awake(const struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
 }
 
 /* A slot as a choice, if it can run and is better than what was found. mine: its turn lasts. */
-static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t key, uint64_t now,
+static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t vtime, uint64_t now,
                         struct choice *best) REQUIRES(cpu->lock)
 {
     const struct slot *slot = &cpu->slot[i];
@@ -222,54 +222,24 @@ static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t key, ui
         deadline = TIME_NEVER;
     else if (best->run && (deadline > best->deadline || (deadline == best->deadline && !mine)))
         return;
-    *best = (struct choice){run, owner, slot->bucket, RANK_PLAN + slot->rank, i, deadline, key};
-}
-
-/* Equals share by weight: EEVDF (Stoica, Abdel-Wahab, Jeffay et al., RTSS 1996). What each has had by weight is its
- * virtual time; at their mean, all have what is due. Who has had more is not eligible, and of the others the turn
- * that would end first in virtual time is next. Of a lack no more than a slice counts, as sleep is none; of what
- * somebody had alone, two. From the first one on that is awake. */
-static uint64_t mean_of(struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
-{
-    uint64_t *mean = cpu->slot[i].equals;
-    int64_t sum = 0, weights = 0;
-
-    for (; i < cpu->slots && cpu->slot[i].equals == mean; i = awake(cpu, i + 1)) {
-        struct slot *slot = &cpu->slot[i];
-
-        if ((int64_t)(slot->vtime - *mean + slot->slice) < 0)
-            slot->vtime = *mean - slot->slice;
-        if ((int64_t)(slot->vtime - *mean - 2 * slot->slice) > 0)
-            slot->vtime = *mean + 2 * slot->slice;
-        if (!((*slot->vcpu)->domain->cpus >> cpu->index & 1))
-            continue; /* it never runs here */
-        sum += (int64_t)(slot->vtime - *mean) * slot->weight;
-        weights += slot->weight;
-    }
-    return *mean += weights ? (uint64_t)(sum / weights) : 0;
+    *best = (struct choice){run, owner, slot->bucket, RANK_PLAN + slot->rank, i, deadline, vtime};
 }
 
 static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
                         struct choice *best) REQUIRES(cpu->lock)
 {
     bool cut = now < cpu->cut_until && cpu->cut_slot < cpu->slots;
-    uint64_t mean = 0;
     uint32_t looks = 0;
 
-    for (uint32_t i = awake(cpu, 0), rank = UINT32_MAX; i < cpu->slots; i = awake(cpu, i + 1)) {
-        const struct slot *slot = &cpu->slot[i];
+    for (uint32_t i = cut ? 0 : awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
+        struct slot *slot = &cpu->slot[i];
         bool mine = i == cpu->turn_slot && *slot->vcpu == lasting;
         bool by_deadline = slot->flags & KEEL_SLOT_EDF;
+        uint64_t vtime =
+            mine || by_deadline ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
 
         if (best->run && RANK_PLAN + slot->rank > best->rank)
             break;
-        if (slot->rank != rank)
-            mean = mean_of(cpu, i);
-        rank = slot->rank;
-        uint64_t key = slot->vtime + (slot->vtime <= mean ? slot->slice : VTIME_LATER);
-
-        if (mine || by_deadline)
-            key = 0;
         if (unlikely(cut) && slot->rank == cpu->slot[cpu->cut_slot].rank) {
             look(cpu, cpu->cut_slot, false, 0, now, best);
             if (likely(best->run))
@@ -277,10 +247,10 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
             cpu->cut_until = 0;
             cut = false;
         }
-        if (!by_deadline && key >= best->key)
+        if (!by_deadline && vtime >= best->vtime)
             continue;
         breathe(cpu, &looks);
-        look(cpu, i, mine, key, now, best);
+        look(cpu, i, mine, vtime, now, best);
     }
 }
 
@@ -323,7 +293,7 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
             uint64_t vtime = vtime_of(&vcpu->vtime, cpu->background, cpu->slice);
 
             breathe(cpu, &looks);
-            if (vtime >= best->key || !vcpu->domain ||
+            if (vtime >= best->vtime || !vcpu->domain ||
                 (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) || help(cpu, vcpu) != vcpu)
                 continue;
             *best =
@@ -340,7 +310,7 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
 
     lock_take(&cpu->lock);
     do {
-        *best = (struct choice){.key = UINT64_MAX};
+        *best = (struct choice){.vtime = UINT64_MAX};
         committed = cpu->committed;
         if (unlikely(now >= cpu->lease_end))
             plan_forget(cpu);
@@ -401,9 +371,11 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
     cpu->turn_start = cpu->since;
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     cpu->turn_pace = slot ? slot->pace : PACE_DEFAULT;
-    if (unlikely(!slot && choice->key)) {
-        *cpu->turn_vtime = choice->key;
-        cpu->background = choice->key > cpu->background ? choice->key : cpu->background;
+    if (unlikely(choice->vtime)) {
+        uint64_t *equals = slot ? slot->equals : &cpu->background;
+
+        *cpu->turn_vtime = choice->vtime;
+        *equals = choice->vtime > *equals ? choice->vtime : *equals;
     }
     if (choice->slot == cpu->cut_slot && cpu->cut_until > cpu->turn_start) {
         slice = cpu->cut_until - cpu->turn_start;
@@ -596,9 +568,7 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
     return 0;
 }
 
-/* lead: what it has had among its equals of the last plan beyond what was due, in virtual time. */
-static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry, uint64_t lead)
-    REQUIRES(cpu->lock)
+static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIRES(cpu->lock)
 {
     uint32_t i = cpu->slots++;
     struct slot *slot = &cpu->slot[i];
@@ -611,12 +581,9 @@ static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry, uint64
     slot->min_run = time_from_ns(entry->min_run);
     slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / (entry->weight ?: KEEL_WEIGHT_DEFAULT);
     slot->slice = cpu->slice * slot->pace / PACE_DEFAULT;
-    slot->weight = (uint16_t)(entry->weight ?: KEEL_WEIGHT_DEFAULT);
-    slot->vtime = VTIME_FIRST + lead;
-    slot->mean = VTIME_FIRST;
-    slot->equals = i && slot[-1].rank == entry->rank ? slot[-1].equals : &slot->mean;
-    if (*slot->vcpu == cpu->owner && cpu->turn_slot < SLOT_NONE)
-        cpu->turn_vtime = &slot->vtime; /* where its turn is booked from now on */
+    slot->vtime = 0;
+    slot->latest = VTIME_FIRST;
+    slot->equals = i && slot[-1].rank == entry->rank ? slot[-1].equals : &slot->latest;
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)i, __ATOMIC_RELAXED);
     cpu->by_deadline |= (entry->flags & KEEL_SLOT_EDF) != 0;
@@ -629,7 +596,6 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
 {
     struct cpu *cpu = cpu_at(plan->cpu);
     uint64_t now = time_now();
-    uint64_t lead[KEEL_SLOTS_MAX];
     bool stale, early;
 
     lock_take(&cpu->lock);
@@ -646,16 +612,11 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
     cpu->epoch = plan->epoch;
     cpu->committed = now;
     cpu->slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
-    for (uint32_t i = 0; i < plan->nslots; i++) {
-        uint32_t old = slots[i].status ? SLOT_NONE : cpu->place[slots[i].domain][slots[i].vcpu];
-
-        lead[i] = old < cpu->slots ? cpu->slot[old].vtime - *cpu->slot[old].equals : 0;
-    }
     plan_forget(cpu);
     cpu->lease_end = now + time_from_ns(plan->lease ? plan->lease : LEASE_DEFAULT_NS);
     for (uint32_t i = 0; i < plan->nslots; i++)
         if (slots[i].status == 0)
-            slot_add(cpu, &slots[i], lead[i]);
+            slot_add(cpu, &slots[i]);
     if (cpu->slots)
         cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
     lock_release(&cpu->lock);
