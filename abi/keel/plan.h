@@ -16,8 +16,7 @@
 
 enum keel_slot_flags {
     KEEL_SLOT_HARD = 1u << 0, /* out of budget: does not run, not even in the background */
-    KEEL_SLOT_EDF = 1u << 1,  /* among equal ranks: earliest bucket deadline first. If the first slot has it: who slept, and has more
-                               * left than it would use until then at its rate, begins a period anew */
+    KEEL_SLOT_EDF = 1u << 1,  /* among equal ranks: earliest bucket deadline first */
 };
 
 struct keel_plan_slot {

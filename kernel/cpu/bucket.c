@@ -2,22 +2,20 @@
 /* Buckets: see bucket.h. A deferrable server: Strosnider, Lehoczky, Sha, IEEE ToC 44(1), 1995. */
 #include "cpu/bucket.h"
 
-/* Who slept begins a period of its own if what is left is more than it would use until the next at its rate: else it would
- * take that from others, or lose it (Abeni, Buttazzo, RTSS 1998). */
+#include "cpu/timer.h"
+
 static void refill(struct bucket *bucket, uint64_t now) REQUIRES(bucket->lock)
 {
-    if (bucket->slept && (now >= bucket->next || (__uint128_t)bucket->left * bucket->period >
-                                                     (__uint128_t)(bucket->next - now) * bucket->budget))
-        bucket->next = now;
-    bucket->slept = false;
     if (!bucket->period || now < bucket->next)
         return;
+    uint64_t missed = (now - bucket->next) / bucket->period;
+
     bucket->left = bucket->budget;
-    bucket->next += ((now - bucket->next) / bucket->period + 1) * bucket->period;
+    bucket->deadline = bucket->next + missed * bucket->period + bucket->relative;
+    bucket->next += (missed + 1) * bucket->period;
 }
 
-void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
-                bool by_deadline, uint64_t now)
+void bucket_set(struct bucket *bucket, const struct keel_plan_bucket *numbers, uint64_t now)
 {
     uint64_t budget = time_from_ns(numbers->budget), period = time_from_ns(numbers->period);
     uint64_t relative = numbers->deadline ? time_from_ns(numbers->deadline) : period;
@@ -26,8 +24,8 @@ void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_
     lock_take(&bucket->lock);
     if (bucket->period == 0 || (numbers->start && bucket->next != last + period)) {
         bucket->left = budget;
-        bucket->next = now + period;
-        bucket->slept = by_deadline;
+        bucket->next = last + period;
+        bucket->deadline = last + relative;
     }
     bucket->window = numbers->flags & KEEL_BUCKET_WINDOW;
     bucket->budget = budget;
@@ -46,7 +44,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
     refill(bucket, now);
     left = bucket->window && now >= bucket->deadline ? 0 : bucket->left;
     *next = bucket->period ? bucket->next : UINT64_MAX;
-    *deadline = bucket->next - bucket->period + bucket->relative;
+    *deadline = bucket->deadline;
     lock_release(&bucket->lock);
     return left;
 }
@@ -62,12 +60,11 @@ uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now)
     return most;
 }
 
-void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used, bool slept)
+void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used)
 {
     uint64_t left;
 
     lock_take(&bucket->lock);
-    bucket->slept |= slept;
     left = bucket->left + drawn > used ? bucket->left + drawn - used : 0;
     bucket->left = left < bucket->budget ? left : bucket->budget;
     lock_release(&bucket->lock);

@@ -17,12 +17,13 @@ struct bucket {
     uint64_t relative GUARDED_BY(lock); /* deadline after a refill, ticks */
     uint64_t left GUARDED_BY(lock);
     uint64_t next GUARDED_BY(lock);     /* next refill */
-    bool slept GUARDED_BY(lock);        /* who draws on it by deadline, since it was looked at last */
+    uint64_t deadline GUARDED_BY(lock); /* absolute */
+    bool window GUARDED_BY(lock);       /* what is left at the deadline is lost */
 };
 
-/* New numbers; what is left stays, but is no more than the new budget. */
-void bucket_set(struct bucket *bucket, uint64_t budget, uint64_t period, uint64_t relative,
-                bool by_deadline, uint64_t now);
+/* New numbers, which were checked; what is left stays, but is no more than the new budget. If it would be refilled at other
+ * times than it was, it is as of the last one. */
+void bucket_set(struct bucket *bucket, const struct keel_plan_bucket *numbers, uint64_t now);
 
 /* What is left now; when the next refill comes (UINT64_MAX: never) and which deadline counts. */
 uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64_t *deadline);
@@ -30,8 +31,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
 /* Takes up to `most` ticks out, to be used from now on. */
 uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now);
 
-/* Gives back what was drawn and not used, or books what was used beyond it. slept: it counts by deadline, and who drew on
- * it waits now. */
-void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used, bool slept);
+/* Gives back what was drawn and not used, or books what was used beyond it. */
+void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used);
 
 #endif

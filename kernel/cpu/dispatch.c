@@ -139,7 +139,8 @@ bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu)
 static in_line bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, uint64_t now,
                              uint64_t *deadline)
 {
-    uint64_t next, left;
+    uint64_t next;
+    uint64_t left;
 
     if (!bucket)
         return true;
@@ -356,8 +357,7 @@ static void turn_end(struct cpu *cpu, struct vcpu *next) NO_LOCK_ANALYSIS
         cpu->cut_until = cpu->slice_end;
     }
     if (cpu->turn_bucket) {
-        bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start,
-                      cpu->by_deadline && sleeps(cpu->owner));
+        bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
         cpu->turn_bucket = NULL;
     }
     cpu->owner = next;
@@ -607,10 +607,7 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
     }
     for (uint32_t i = 0; i < plan->nbuckets; i++)
         if (list[i].status == 0)
-            bucket_set(&buckets[list[i].index], time_from_ns(list[i].budget),
-                       time_from_ns(list[i].period),
-                       time_from_ns(list[i].deadline ? list[i].deadline : list[i].period),
-                       plan->nslots && slots[0].flags & KEEL_SLOT_EDF, now);
+            bucket_set(&buckets[list[i].index], &list[i], now);
     cpu->planner = planner;
     cpu->epoch = plan->epoch;
     cpu->committed = now;

@@ -96,9 +96,10 @@ int64_t domain_create(struct domain *domain, const struct keel_domain_params *pa
     }
     if (params->reserve_period) {
         __atomic_fetch_or(&dispatch_reserves, 1ul << domain->id, __ATOMIC_RELAXED);
-        bucket_set(&domain->reserve, time_from_ns(params->reserve_budget),
-                   time_from_ns(params->reserve_period), time_from_ns(params->reserve_period),
-                   false, time_now());
+        bucket_set(&domain->reserve,
+                   &(struct keel_plan_bucket){.budget = params->reserve_budget,
+                                              .period = params->reserve_period},
+                   time_now());
     }
     __atomic_store_n(&domain->state, KEEL_DOMAIN_BUILDING, __ATOMIC_RELEASE);
     status = domain->incarnation;
