@@ -108,6 +108,24 @@ START_TEST(windows_are_buckets)
 }
 END_TEST
 
+/* A vCPU's number says which of its CPUs, from the first again where they are too few. */
+START_TEST(each_has_a_cpu)
+{
+    struct keel_plan_vcpu vcpus[5];
+    static const uint64_t expected[] = {1, 4, 5, 1, 4};
+    uint64_t cpu;
+
+    policy_arinc653.begin();
+    for (uint16_t v = 0; v < 5; v++)
+        vcpus[v] = (struct keel_plan_vcpu)GUEST(2, v, 0x32);
+    (void)look(vcpus, 5);
+    for (uint16_t v = 0; v < 5; v++) {
+        ck_assert_ptr_null(policy_get(&policy_arinc653, "cpu", (struct policy_whom){2, v}, &cpu));
+        ck_assert_uint_eq(cpu, expected[v]);
+    }
+}
+END_TEST
+
 /* Two windows on a CPU, and whether they meet. */
 START_TEST(windows_that_meet)
 {
@@ -243,6 +261,7 @@ int main(void)
     TCase *tests = tcase_create("arinc653");
 
     tcase_add_test(tests, windows_are_buckets);
+    tcase_add_test(tests, each_has_a_cpu);
     tcase_add_test(tests, windows_that_meet);
     tcase_add_test(tests, changes_at_run_time);
     tcase_add_test(tests, many_windows);

@@ -65,8 +65,11 @@ static uint32_t cpu_of(const struct unit *unit)
         return cpus >> unit->cpu & 1 ? unit->cpu : CPU_AUTO;
     if (!cpus)
         return CPU_AUTO;
-    for (index %= (uint32_t)__builtin_popcountll(cpus); index; index--)
+    for (; index; index--) {
         cpus &= cpus - 1;
+        if (!cpus)
+            cpus = unit->kernel; /* with more vCPUs than CPUs, from the first again */
+    }
     return (uint32_t)__builtin_ctzll(cpus);
 }
 
