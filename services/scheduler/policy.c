@@ -29,6 +29,24 @@ bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_
     return true;
 }
 
+bool policy_take(const struct policy_snapshot *snapshot, struct keel_plan_vcpu *list, uint32_t *n)
+{
+    uint32_t taken = 0;
+    bool changed = false;
+
+    for (uint32_t i = 0; i < snapshot->n && taken < POLICY_VCPUS_MAX; i++) {
+        const struct keel_plan_vcpu *vcpu = &snapshot->vcpu[i];
+
+        if (vcpu->domain >= KEEL_DOMAINS_MAX || vcpu->vcpu >= KEEL_VCPUS_MAX || !vcpu->cpus)
+            continue;
+        changed |= taken >= *n || !policy_same(vcpu, 1, &list[taken], 1);
+        list[taken++] = *vcpu;
+    }
+    changed |= taken != *n;
+    *n = taken;
+    return changed;
+}
+
 static char wrong[192];
 
 static const char *wrong_because(const char *format, ...) __attribute__((format(printf, 1, 2)));

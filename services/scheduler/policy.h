@@ -92,6 +92,10 @@ uint64_t policy_cpus(const struct policy_snapshot *snapshot);
 bool policy_same(const struct keel_plan_vcpu *a, uint32_t na, const struct keel_plan_vcpu *b,
                  uint32_t nb);
 
+/* Makes the list, which has room for POLICY_VCPUS_MAX, that of those in the snapshot that can run somewhere. Whether these are
+ * others than before, as of policy_same. */
+bool policy_take(const struct policy_snapshot *snapshot, struct keel_plan_vcpu *list, uint32_t *n);
+
 /* For those who drive them. */
 
 /* The index of a parameter of that name, or -1. */

@@ -3,62 +3,10 @@
  * The arinc653 policy: which windows there is room for, what they are in a plan, and where the kernel's dispatcher
  * puts them, also when the policy looks no more.
  */
-#include "suite.h"
+#define POLICY policy_arinc653
+#include "policy_test.h"
 
-#include <keel/domain.h>
-#include <machine.h>
-#include <string.h>
-
-#define GUEST(d, v, c)                                                                    \
-    {                                                                                     \
-        .domain = d, .vcpu = v, .incarnation = 1, .kind = KEEL_DOMAIN_MACHINE, .cpus = c, \
-        .state = 1                                                                        \
-    }
-#define SERVICE(d, c)                                                                  \
-    {                                                                                  \
-        .domain = d, .incarnation = 1, .kind = KEEL_DOMAIN_USER, .cpus = c, .state = 3 \
-    }
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct policy_plan plan;
-
-static uint16_t domain_find(const char *name)
-{
-    return name[0] >= 'a' && name[0] <= 'z' && !name[1] ? (uint16_t)(name[0] - 'a') : POLICY_ALL;
-}
-
-static const char *set(const char *argument)
-{
-    return policy_argument(&policy_arinc653, argument, domain_find);
-}
-
-static void sets(const char *argument)
-{
-    const char *wrong = set(argument);
-
-    ck_assert_msg(!wrong, "%s: %s", argument, wrong);
-}
-
-static uint64_t look(const struct keel_plan_vcpu *vcpus, uint32_t n)
-{
-    const struct policy_snapshot snapshot = {.n = n, .vcpu = vcpus};
-
-    return policy_arinc653.look(&snapshot);
-}
-
-static bool planned(uint16_t cpu, uint32_t part)
-{
-    memset(&plan, 0, sizeof plan);
-    return policy_arinc653.plan(cpu, part, &plan);
-}
-
-static const struct keel_plan_slot *slot_of(uint16_t domain, uint16_t vcpu)
-{
-    for (uint32_t i = 0; i < plan.plan.nslots; i++)
-        if (plan.slot[i].domain == domain && plan.slot[i].vcpu == vcpu)
-            return &plan.slot[i];
-    return NULL;
-}
 
 static const struct keel_plan_bucket *bucket_of(const struct keel_plan_slot *slot)
 {

@@ -3,41 +3,10 @@
  * The rtds policy: who gets a reservation, on which CPUs, what that is in a plan, and what becomes of it when
  * parameters change, domains die, or the policy does. That no deadline is missed: test/check/deadlines.py.
  */
-#include "suite.h"
+#define POLICY policy_rtds
+#include "policy_test.h"
 
-#include <keel/domain.h>
-#include <machine.h>
-#include <string.h>
-
-#define GUEST(d, v, c)                                                                    \
-    {                                                                                     \
-        .domain = d, .vcpu = v, .incarnation = 1, .kind = KEEL_DOMAIN_MACHINE, .cpus = c, \
-        .state = 1                                                                        \
-    }
-#define SERVICE(d, c)                                                                  \
-    {                                                                                  \
-        .domain = d, .incarnation = 1, .kind = KEEL_DOMAIN_USER, .cpus = c, .state = 3 \
-    }
-
-static struct policy_plan plan;
 static char told[224];
-
-static uint16_t domain_find(const char *name)
-{
-    return name[0] >= 'a' && name[0] <= 'z' && !name[1] ? (uint16_t)(name[0] - 'a') : POLICY_ALL;
-}
-
-static const char *set(const char *argument)
-{
-    return policy_argument(&policy_rtds, argument, domain_find);
-}
-
-static void sets(const char *argument)
-{
-    const char *wrong = set(argument);
-
-    ck_assert_msg(!wrong, "%s: %s", argument, wrong);
-}
 
 static void refuses(const char *argument, const char *why)
 {
@@ -47,32 +16,16 @@ static void refuses(const char *argument, const char *why)
                   wrong ? wrong : "nothing", why);
 }
 
-static uint64_t look(const struct keel_plan_vcpu *vcpus, uint32_t n)
-{
-    const struct policy_snapshot snapshot = {.n = n, .vcpu = vcpus};
-
-    return policy_rtds.look(&snapshot);
-}
-
 static bool tells(void)
 {
     return policy_rtds.tell(told, sizeof told);
-}
-
-static bool planned(uint16_t cpu, uint32_t part)
-{
-    memset(&plan, 0, sizeof plan);
-    return policy_rtds.plan(cpu, part, &plan);
 }
 
 /* The slot of a vCPU, or NULL, in the plan of a CPU. */
 static const struct keel_plan_slot *slot_on(uint16_t cpu, uint16_t domain, uint16_t vcpu)
 {
     planned(cpu, 0);
-    for (uint32_t i = 0; i < plan.plan.nslots; i++)
-        if (plan.slot[i].domain == domain && plan.slot[i].vcpu == vcpu)
-            return &plan.slot[i];
-    return NULL;
+    return slot_of(domain, vcpu);
 }
 
 /* The CPUs that have it reserved. */

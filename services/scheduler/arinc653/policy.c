@@ -221,23 +221,13 @@ static uint64_t get(uint32_t parameter, struct policy_whom whom)
 
 static uint64_t look(const struct policy_snapshot *snapshot)
 {
-    bool changed = arinc653.changed;
-    uint32_t n = 0;
+    bool changed = policy_take(snapshot, arinc653.vcpu, &arinc653.n) || arinc653.changed;
 
-    for (uint32_t i = 0; i < snapshot->n && n < POLICY_VCPUS_MAX; i++) {
-        const struct keel_plan_vcpu *vcpu = &snapshot->vcpu[i];
-
-        if (vcpu->domain >= KEEL_DOMAINS_MAX || vcpu->vcpu >= KEEL_VCPUS_MAX || !vcpu->cpus)
-            continue;
-        changed |= n >= arinc653.n || !policy_same(vcpu, 1, &arinc653.vcpu[n], 1);
-        arinc653.vcpu[n++] = *vcpu;
-        unit_of(vcpu)->kernel = vcpu->cpus;
-    }
-    changed |= n != arinc653.n;
-    arinc653.n = n;
     arinc653.changed = false;
     if (!changed)
         return 0;
+    for (uint32_t i = 0; i < arinc653.n; i++)
+        unit_of(&arinc653.vcpu[i])->kernel = arinc653.vcpu[i].cpus;
     place_all();
     return policy_cpus(snapshot);
 }

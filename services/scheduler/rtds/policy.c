@@ -243,20 +243,9 @@ static void unit_look(struct unit *unit, uint64_t cpus)
 
 static uint64_t look(const struct policy_snapshot *snapshot)
 {
-    uint32_t n = 0;
-    bool changed = rtds.changed;
+    bool changed = policy_take(snapshot, rtds.vcpu, &rtds.n) || rtds.changed;
 
-    for (uint32_t i = 0; i < snapshot->n && n < POLICY_VCPUS_MAX; i++) {
-        const struct keel_plan_vcpu *vcpu = &snapshot->vcpu[i];
-
-        if (vcpu->domain >= KEEL_DOMAINS_MAX || vcpu->vcpu >= KEEL_VCPUS_MAX || !vcpu->cpus)
-            continue;
-        changed |= n >= rtds.n || !policy_same(vcpu, 1, &rtds.vcpu[n], 1);
-        rtds.vcpu[n++] = *vcpu;
-    }
-    changed |= n != rtds.n;
-    rtds.n = n;
-    for (uint32_t i = 0; i < n && changed; i++)
+    for (uint32_t i = 0; i < rtds.n && changed; i++)
         unit_look(&rtds.unit[rtds.vcpu[i].domain][rtds.vcpu[i].vcpu], rtds.vcpu[i].cpus);
     rtds.changed = false;
     return changed ? policy_cpus(snapshot) : 0;
