@@ -79,8 +79,6 @@
 #define HFGRTR2_EL2 S3_4_C3_C1_2
 #define HFGWTR2_EL2 S3_4_C3_C1_3
 #define HFGITR2_EL2 S3_4_C3_C1_7
-#define MPAM2_EL2 S3_4_C10_C5_0
-#define VDISR_EL2 S3_4_C12_C1_1
 
 /* ID_AA64*_EL1: fields of 4 bits */
 #define ID_FIELD(value, low) ((value) >> (low) & 15)

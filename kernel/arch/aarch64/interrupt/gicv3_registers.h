@@ -41,18 +41,8 @@
 #define GICR_IPRIORITYR GICD_IPRIORITYR
 #define GICR_ICFGR1     (GICD_ICFGR + 4u)
 
-/* Physical CPU interface, 12.2 */
-#define ICC_PMR_EL1      S3_0_C4_C6_0
-#define ICC_DIR_EL1      S3_0_C12_C11_1
-#define ICC_SGI1R_EL1    S3_0_C12_C11_5
-#define ICC_IAR1_EL1     S3_0_C12_C12_0
-#define ICC_EOIR1_EL1    S3_0_C12_C12_1
-#define ICC_BPR1_EL1     S3_0_C12_C12_3
-#define ICC_CTLR_EL1     S3_0_C12_C12_4
+/* Physical CPU interface, 12.2. The assembler knows its registers' names, and those of the next. */
 #define ICC_CTLR_EOIMODE (1ul << 1)
-#define ICC_SRE_EL1      S3_0_C12_C12_5
-#define ICC_IGRPEN1_EL1  S3_0_C12_C12_7
-#define ICC_SRE_EL2      S3_4_C12_C9_5
 #define ICC_SRE_SRE      (1ul << 0)
 #define ICC_SRE_DFB      (1ul << 1)
 #define ICC_SRE_DIB      (1ul << 2)
@@ -63,28 +53,13 @@
 #define ICC_SGI1R_INTID(intid) ((uint64_t)(intid) << 24)
 
 /* Virtual interface control, 12.4 */
-#define ICH_AP0R0_EL2             S3_4_C12_C8_0
-#define ICH_AP0R1_EL2             S3_4_C12_C8_1
-#define ICH_AP0R2_EL2             S3_4_C12_C8_2
-#define ICH_AP0R3_EL2             S3_4_C12_C8_3
-#define ICH_AP1R0_EL2             S3_4_C12_C9_0
-#define ICH_AP1R1_EL2             S3_4_C12_C9_1
-#define ICH_AP1R2_EL2             S3_4_C12_C9_2
-#define ICH_AP1R3_EL2             S3_4_C12_C9_3
-#define ICH_HCR_EL2               S3_4_C12_C11_0
 #define ICH_HCR_EN                (1u << 0)
 #define ICH_HCR_LRENPIE           (1u << 2)
 #define ICH_HCR_NPIE              (1u << 3)
 #define ICH_HCR_TDIR              (1u << 14)
 #define ICH_HCR_EOICOUNT(hcr)     ((uint32_t)((hcr) >> 27) & 0x1f)
-#define ICH_VTR_EL2               S3_4_C12_C11_1
 #define ICH_VTR_LISTREGS(vtr)     (((uint32_t)(vtr)&0x1f) + 1)
 #define ICH_VTR_PREBITS(vtr)      (((uint32_t)((vtr) >> 26) & 7) + 1)
-#define ICH_VMCR_EL2              S3_4_C12_C11_7
-#define ICH_LR0_EL2               S3_4_C12_C12_0
-#define ICH_LR1_EL2               S3_4_C12_C12_1
-#define ICH_LR2_EL2               S3_4_C12_C12_2
-#define ICH_LR3_EL2               S3_4_C12_C12_3
 #define ICH_LR_PRIORITY(priority) ((uint64_t)(priority) << 48)
 #define ICH_LR_PINTID(intid)      ((uint64_t)(intid) << 32)
 #define ICH_LR_EOI                (1ull << 41)
