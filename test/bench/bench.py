@@ -28,8 +28,8 @@ def twice(what, function):
     """What must be the same whenever it is run."""
     first, second = function(), function()
     if first.counts() != second.counts():
-        differ = '\n'.join(f'{a}\n{b}' for a, b in zip(first.counts(), second.counts()) if a != b)
-        raise Failure(f'two runs of "{what}" do not agree', differ)
+        differ = [f'{a} | {b}' for a, b in zip(first.counts(), second.counts()) if a != b]
+        raise Failure(f'two runs of "{what}" do not agree: {differ[:1]}', '\n'.join(differ))
     return first
 
 
