@@ -48,7 +48,7 @@ struct unit {
     uint16_t domain;
     uint16_t vcpu;
     uint32_t incarnation;
-    bool there; /* in this look */
+    uint32_t seen; /* in which look */
     bool off;
     bool busy;       /* wants all it can get */
     bool awake;      /* in this look */
@@ -110,7 +110,8 @@ static struct {
     struct unit unit[KEEL_DOMAINS_MAX][KEEL_VCPUS_MAX];
     struct unit *list[POLICY_VCPUS_MAX];
     uint32_t n;
-    uint64_t last;                   /* look */
+    uint32_t looks;                  /* so many, and 1 */
+    uint64_t last;                   /* when */
     uint64_t made_at;                /* the last plans */
     uint64_t machine;                /* CPUs */
     uint64_t level;                  /* rate by weight unit, of those who are not bound otherwise */
@@ -155,7 +156,7 @@ static bool sleeps(const struct unit *unit)
 /* Whether what is planned is wrong now. */
 static bool unit_look(struct unit *unit, const struct keel_plan_vcpu *vcpu, uint64_t passed)
 {
-    bool fresh = !unit->there || unit->incarnation != vcpu->incarnation;
+    bool fresh = unit->seen != credit2.looks - 1 || unit->incarnation != vcpu->incarnation;
     bool off = vcpu->state == 0, awake = vcpu->state == 1 || vcpu->state == 2;
     bool was_off = unit->off;
     uint64_t cpus = vcpu->cpus & credit2.cpus[vcpu->domain], was_cpus = unit->cpus;
@@ -167,6 +168,7 @@ static bool unit_look(struct unit *unit, const struct keel_plan_vcpu *vcpu, uint
                               .vcpu = vcpu->vcpu,
                               .incarnation = vcpu->incarnation,
                               .run_time = vcpu->run_time};
+    unit->seen = credit2.looks;
     unit->kernel = vcpu->cpus;
     unit->cpus = cpus;
     unit->off = off;
@@ -365,6 +367,7 @@ static bool look_all(const struct policy_snapshot *snapshot)
     uint32_t n = (uint32_t)least(snapshot->n, POLICY_VCPUS_MAX), before = credit2.n;
     bool changed = credit2.changed;
 
+    credit2.looks++;
     credit2.machine = policy_cpus(snapshot);
     credit2.n = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -377,12 +380,6 @@ static bool look_all(const struct policy_snapshot *snapshot)
         changed |= unit_look(unit, vcpu, passed);
         credit2.list[credit2.n++] = unit;
     }
-    /* Who was there and is not any more. */
-    for (uint32_t d = 0; d < KEEL_DOMAINS_MAX; d++)
-        for (uint32_t v = 0; v < KEEL_VCPUS_MAX; v++)
-            credit2.unit[d][v].there = false;
-    for (uint32_t i = 0; i < credit2.n; i++)
-        credit2.list[i]->there = true;
     changed |= before != credit2.n;
     credit2.last = snapshot->now;
     credit2.changed = false;
@@ -671,7 +668,8 @@ static void make_sleepers(struct made *made, uint16_t cpu)
         most = due > most ? due : most;
     }
     here = least(here > most ? here : most, ONE);
-    if (here) {
+    /* All of it is no limit, and costs nothing. */
+    if (here && here < ONE) {
         bucket = bucket_of((struct key){.use = USE_SLEEPERS, .cpu = cpu});
         bucket_add(made, bucket, here);
     }
@@ -883,6 +881,29 @@ static bool unfair(uint64_t now)
     return false;
 }
 
+static bool slot_same(const struct keel_plan_slot *a, const struct keel_plan_slot *b)
+{
+    return a->domain == b->domain && a->vcpu == b->vcpu && a->bucket == b->bucket &&
+           a->rank == b->rank && a->flags == b->flags && a->min_run == b->min_run &&
+           a->weight == b->weight;
+}
+
+static bool bucket_same(const struct keel_plan_bucket *a, const struct keel_plan_bucket *b)
+{
+    return a->index == b->index && a->budget == b->budget && a->period == b->period;
+}
+
+static bool made_same(const struct made *a, const struct made *b)
+{
+    bool same = a->slots == b->slots && a->buckets == b->buckets;
+
+    for (uint32_t i = 0; same && i < a->slots; i++)
+        same = slot_same(&a->slot[i], &b->slot[i]);
+    for (uint32_t i = 0; same && i < a->buckets; i++)
+        same = bucket_same(&a->bucket[i], &b->bucket[i]);
+    return same;
+}
+
 static uint64_t make_all(uint64_t now)
 {
     static struct made made;
@@ -900,7 +921,7 @@ static uint64_t make_all(uint64_t now)
         equal = alone(&made);
         make_classes(&made);
         make_rest(&made, cpu, equal);
-        if (memcmp(&made, &credit2.made[cpu], sizeof made) == 0)
+        if (made_same(&made, &credit2.made[cpu]))
             continue;
         credit2.made[cpu] = made;
         changed |= 1ull << cpu;
@@ -935,6 +956,7 @@ static void begin(void)
     }
     credit2.ratelimit = RATELIMIT_NS;
     credit2.slice = SLICE_NS;
+    credit2.looks = 1;
     credit2.level = ONE;
 }
 
