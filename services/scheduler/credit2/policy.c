@@ -114,6 +114,7 @@ static struct {
     uint64_t last;                   /* when */
     uint64_t made_at;                /* the last plans */
     uint64_t machine;                /* CPUs */
+    uint64_t due[KEEL_DOMAINS_MAX];  /* to those with a cap */
     uint64_t level;                  /* rate by weight unit, of those who are not bound otherwise */
     uint64_t asleep[KEEL_CPUS_MAX];  /* what those who sleep use of a CPU, */
     uint64_t planned[KEEL_CPUS_MAX]; /* and as planned */
@@ -254,15 +255,19 @@ static void limits_collect(void)
                     limits[j].room = less(limits[j].room, credit2.list[i]->demand);
 }
 
+/* Those who count: of them is less than half, and each is looked at again and again. */
+static struct unit *counting[POLICY_VCPUS_MAX];
+static uint32_t ncounting;
+
 /* The level, in rate of a unit of weight, at which the limit is reached; NEVER: it is no more. */
 static uint64_t level_of(const struct limit *limit, const bool *done)
 {
     uint64_t room = limit->room, weight = 0;
 
-    for (uint32_t i = 0; i < credit2.n; i++) {
-        const struct unit *unit = credit2.list[i];
+    for (uint32_t i = 0; i < ncounting; i++) {
+        const struct unit *unit = counting[i];
 
-        if (!unit->counts || !bound(unit, limit))
+        if (!bound(unit, limit))
             continue;
         if (done[i])
             room = less(room, unit->share);
@@ -277,13 +282,17 @@ static void rates_fill(void)
     bool done[POLICY_VCPUS_MAX] = {false};
 
     credit2.level = 0;
+    ncounting = 0;
+    for (uint32_t i = 0; i < credit2.n; i++)
+        if (credit2.list[i]->counts)
+            counting[ncounting++] = credit2.list[i];
     for (;;) {
         uint64_t level = NEVER;
         const struct limit *limit = NULL;
 
-        for (uint32_t i = 0; i < credit2.n; i++)
-            if (credit2.list[i]->counts && !done[i])
-                level = least(level, ONE / weight_of(credit2.list[i]));
+        for (uint32_t i = 0; i < ncounting; i++)
+            if (!done[i])
+                level = least(level, ONE / weight_of(counting[i]));
         if (level == NEVER)
             break;
         for (uint32_t i = 0; i < nlimits; i++) {
@@ -294,11 +303,10 @@ static void rates_fill(void)
                 limit = &limits[i];
             }
         }
-        for (uint32_t i = 0; i < credit2.n; i++) {
-            struct unit *unit = credit2.list[i];
+        for (uint32_t i = 0; i < ncounting; i++) {
+            struct unit *unit = counting[i];
 
-            if (!unit->counts || done[i] ||
-                !(limit ? bound(unit, limit) : ONE / weight_of(unit) == level))
+            if (done[i] || !(limit ? bound(unit, limit) : ONE / weight_of(unit) == level))
                 continue;
             unit->share = limit ? level * weight_of(unit) : ONE;
             done[i] = true;
@@ -621,14 +629,14 @@ static uint16_t cap_bucket(struct made *made, uint16_t domain)
 {
     uint16_t bucket = bucket_of((struct key){.use = USE_CAP, .id = domain});
 
-    bucket_add(made, bucket, cap_due(domain));
+    bucket_add(made, bucket, credit2.due[domain]);
     return bucket;
 }
 
 /* What it may have beyond what is due; that, if that is all. */
 static uint16_t rest_bucket(struct made *made, uint16_t domain)
 {
-    uint64_t rest = cap_of(domain) - cap_due(domain);
+    uint64_t rest = cap_of(domain) - credit2.due[domain];
     uint16_t bucket;
 
     if (!rest)
@@ -773,8 +781,8 @@ static void classes_collect(uint16_t cpu)
     }
     classes_correct();
     for (uint32_t i = 0; i < nclasses; i++)
-        classes[i].period = period_of(
-            classes[i].key.use == USE_CAP ? cap_due((uint16_t)classes[i].key.id) : classes[i].rate);
+        classes[i].period = period_of(classes[i].key.use == USE_CAP ? credit2.due[classes[i].key.id]
+                                                                    : classes[i].rate);
 }
 
 /* The order of ranks. */
@@ -911,6 +919,9 @@ static uint64_t make_all(uint64_t now)
 
     credit2.nothing = bucket_of((struct key){.use = USE_NOTHING});
     credit2.made_at = now;
+    for (uint16_t domain = 0; domain < KEEL_DOMAINS_MAX; domain++)
+        if (credit2.cap[domain])
+            credit2.due[domain] = cap_due(domain);
     for (uint64_t cpus = credit2.machine; cpus; cpus &= cpus - 1) {
         uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
         bool equal;
