@@ -11,17 +11,17 @@
 
 #define BUILDER_POOL_PAGES 64
 
-static const struct keel_boot *platform;
+struct keel_boot platform;
 
 bool kernel_owns(uint64_t lo, uint64_t hi)
 {
-    if (lo < platform->ram_hi && hi >= platform->ram_lo)
+    if (lo < platform.ram_hi && hi >= platform.ram_lo)
         return true;
-    for (uint32_t i = 0; i < platform->ndevice_regions; i++) {
-        const struct keel_device_region *region = &platform->device_region[i];
+    for (uint32_t i = 0; i < platform.ndevice_regions; i++) {
+        const struct keel_device_region *region = &platform.device_region[i];
 
         /* The console's UART is lent: the kernel uses it only where nobody else can. */
-        if (region->pa != platform->console_pa && lo < region->pa + region->size && hi >= region->pa)
+        if (region->pa != platform.console_pa && lo < region->pa + region->size && hi >= region->pa)
             return true;
     }
     return false;
@@ -30,8 +30,8 @@ bool kernel_owns(uint64_t lo, uint64_t hi)
 /* Clean free pages for the builder's own tables, before there is anybody to ask for them. */
 static void builder_pool(struct domain *builder)
 {
-    for (uint32_t i = 0; i < platform->nextents; i++) {
-        const struct keel_extent *extent = &platform->extent[i];
+    for (uint32_t i = 0; i < platform.nextents; i++) {
+        const struct keel_extent *extent = &platform.extent[i];
 
         if (extent->kind != KEEL_EXTENT_FREE || extent->pages < BUILDER_POOL_PAGES)
             continue;
@@ -78,14 +78,14 @@ static void builder_start(void)
     struct domain *builder = &domains[KEEL_DOMAIN_BUILDER];
     struct keel_registers registers = {
         .x = {KEEL_BUILDER_BOOT_VA, cpus_online},
-        .sp = platform->builder_stack,
-        .pc = platform->builder_entry,
+        .sp = platform.builder_stack,
+        .pc = platform.builder_entry,
     };
 
     CHECK(domain_create(builder, &params) == 1);
     builder_pool(builder);
-    for (uint32_t i = 0; i < platform->nextents; i++) {
-        const struct keel_extent *extent = &platform->extent[i];
+    for (uint32_t i = 0; i < platform.nextents; i++) {
+        const struct keel_extent *extent = &platform.extent[i];
         uint32_t perm = extent->kind == KEEL_EXTENT_BUILDER ? extent->perm : KEEL_PERM_READ;
 
         if (extent->kind >= KEEL_EXTENT_BUILDER && extent->kind <= KEEL_EXTENT_BOOT)
@@ -115,18 +115,17 @@ noreturn void cpu_main(const struct keel_boot *boot, uint32_t index)
         const char *wrong = boot_check(boot, &voice);
 
         if (voice)
-            arch_init_voice(boot);
+            platform = *boot;
         if (wrong)
             check_failed("boot structure", 0, wrong);
-        platform = boot;
         for (uint16_t i = 0; i < KEEL_DOMAINS_MAX; i++)
             domains[i].id = i;
-        arch_init(boot);
-        frames_init(boot);
+        arch_init();
+        frames_init(&platform);
         cpu_init(index);
-        cpus_online = arch_cpus_start(boot);
+        cpus_online = arch_cpus_start();
         print("kernel: Keel on %u CPUs, %lu MiB\n", cpus_online,
-              (boot->ram_hi - boot->ram_lo) >> 20);
+              (platform.ram_hi - platform.ram_lo) >> 20);
         for (uint32_t i = 0; i < cpus_online; i++)
             while (!__atomic_load_n(&cpu_at(i)->online, __ATOMIC_ACQUIRE))
                 ;

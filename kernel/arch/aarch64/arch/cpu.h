@@ -83,7 +83,7 @@ void arch_call_again(struct vcpu *vcpu);
 void arch_timer_set(struct cpu *cpu, uint64_t deadline);
 
 /* Starts the other CPUs; each calls cpu_main. How many there are, this one included. */
-uint32_t arch_cpus_start(const struct keel_boot *boot);
+uint32_t arch_cpus_start(void);
 noreturn void arch_system_off(bool reset);
 void arch_domain_init(struct domain *domain, uint32_t spis);
 

@@ -2,7 +2,7 @@
 /* The kernel's own console: polled output to the UART that the loader named. */
 #include "cpu/console.h"
 
-#include "lock.h"
+#include "main.h"
 
 #define PL011_DR 0x00
 #define PL011_FR 0x18
@@ -12,24 +12,16 @@
 #define CADENCE_FIFO 0x30
 #define POLLS_MAX 4096 /* then the character is lost: a UART that does not drain stops nobody */
 
-static volatile uint8_t *uart;
-static uint32_t uart_kind;
 struct lock console_lock;
-
-void console_init(const struct keel_boot *boot)
-{
-    uart = (volatile uint8_t *)boot->console_pa;
-    uart_kind = boot->console_kind;
-}
 
 static volatile uint32_t *reg(uint32_t offset)
 {
-    return (volatile uint32_t *)(volatile void *)(uart + offset);
+    return (volatile uint32_t *)(platform.console_pa + offset);
 }
 
 bool console_try(char c)
 {
-    switch (uart_kind) {
+    switch (platform.console_kind) {
     case KEEL_CONSOLE_PL011:
         if (*reg(PL011_FR) & PL011_FR_TXFF)
             return false;

@@ -4,11 +4,9 @@
 #define KERNEL_CPU_CONSOLE_H
 
 #include "lock.h"
-#include <keel/boot.h>
 
 extern struct lock console_lock;
 
-void console_init(const struct keel_boot *boot);
 /* False: the UART takes none now. */
 must_check bool console_try(char c) REQUIRES(console_lock);
 void console_put(char c) REQUIRES(console_lock); /* waits; for the boot and the end only */

@@ -2,16 +2,11 @@
 /* PSCI towards the firmware: see psci.h. */
 #include "cpu/psci.h"
 
+#include "main.h"
+
 #define PSCI_CPU_ON 0xc4000003ul
 #define PSCI_SYSTEM_OFF 0x84000008ul
 #define PSCI_SYSTEM_RESET 0x84000009ul
-
-static uint32_t psci_conduit;
-
-void psci_init(uint32_t conduit)
-{
-    psci_conduit = conduit;
-}
 
 static int64_t call(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -20,7 +15,7 @@ static int64_t call(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     register uint64_t x2 __asm__("x2") = b;
     register uint64_t x3 __asm__("x3") = c;
 
-    switch (psci_conduit) {
+    switch (platform.psci_conduit) {
     case KEEL_PSCI_SMC:
         __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5",
                          "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",

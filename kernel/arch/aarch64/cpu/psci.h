@@ -4,9 +4,7 @@
 #define KERNEL_CPU_PSCI_H
 
 #include "base.h"
-#include <keel/boot.h>
 
-void psci_init(uint32_t conduit);
 must_check int64_t psci_cpu_on(uint64_t mpidr, struct paddr entry, uint64_t context);
 noreturn void psci_system_off(bool reset);
 

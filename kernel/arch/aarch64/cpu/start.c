@@ -2,7 +2,6 @@
 /* Physical CPUs: start, clock, end; and the calls about virtual interrupts. */
 #include "arch/interrupt.h"
 #include "arch/offsets.h"
-#include "cpu/console.h"
 #include "cpu/context.h"
 #include "cpu/cpu.h"
 #include "cpu/domain.h"
@@ -25,9 +24,6 @@ _Static_assert(offsetof(struct vcpu, user) == VCPU_USER, "entry.S");
 _Static_assert(offsetof(struct vcpu, takes) == VCPU_USER + 3, "entry.S");
 _Static_assert(offsetof(struct vcpu, arch.vgic.dirty) == VCPU_DIRTY, "entry.S");
 _Static_assert(offsetof(struct vcpu, arch.vgic.private.line) == VCPU_LINE, "entry.S");
-
-uint32_t interrupt_timer;
-uint32_t interrupt_maintenance;
 
 /* Time. */
 
@@ -64,19 +60,11 @@ void arch_domain_init(struct domain *domain, uint32_t spis)
 
 /* Starting and ending. */
 
-void arch_init_voice(const struct keel_boot *boot)
+void arch_init(void)
 {
-    console_init(boot);
-    psci_init(boot->psci_conduit);
-}
-
-void arch_init(const struct keel_boot *boot)
-{
-    interrupt_timer = boot->irq_timer_hyp;
-    interrupt_maintenance = boot->irq_maintenance;
-    CHECK(boot->irq_timer_virtual == KEEL_TIMER_VIRTUAL);
+    CHECK(platform.irq_timer_virtual == KEEL_TIMER_VIRTUAL);
     sysreg_init();
-    gic_init(boot);
+    gic_init();
 }
 
 void arch_init_cpu(struct cpu *cpu)
@@ -87,17 +75,17 @@ void arch_init_cpu(struct cpu *cpu)
     arch_timer_set(cpu, TIME_NEVER);
 }
 
-uint32_t arch_cpus_start(const struct keel_boot *boot)
+uint32_t arch_cpus_start(void)
 {
-    for (uint32_t i = 1; i < boot->ncpus; i++) {
-        uint64_t entry = boot->cpu_entry_pa + i * sizeof(struct keel_cpu_entry);
+    for (uint32_t i = 1; i < platform.ncpus; i++) {
+        uint64_t entry = platform.cpu_entry_pa + i * sizeof(struct keel_cpu_entry);
 
-        if (psci_cpu_on(boot->cpu_mpidr[i], PADDR(boot->kernel_pa), entry) != 0) {
+        if (psci_cpu_on(platform.cpu_mpidr[i], PADDR(platform.kernel_pa), entry) != 0) {
             print("kernel: CPU %u does not start: it and those after it are not used\n", i);
             return i;
         }
     }
-    return boot->ncpus;
+    return platform.ncpus;
 }
 
 noreturn void arch_system_off(bool reset)

@@ -11,6 +11,7 @@
 #include "cpu/trap.h"
 #include "cpu/vcpu.h"
 #include "interrupt/irq.h"
+#include "main.h"
 
 #include "call_numbers.h"
 
@@ -283,9 +284,9 @@ void interrupts_take(struct cpu *cpu)
         } else {
             if (intid == GIC_SGI_KICK)
                 __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
-            else if (intid == interrupt_timer)
+            else if (intid == platform.irq_timer_hyp)
                 cpu_alarm(cpu);
-            else if (intid == interrupt_maintenance && cpu->arch.context &&
+            else if (intid == platform.irq_maintenance && cpu->arch.context &&
                      !cpu->arch.context->user)
                 vgic_fold(cpu->arch.context);
             gic_deactivate(intid);

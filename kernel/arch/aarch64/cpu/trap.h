@@ -15,13 +15,9 @@ void trap_serror(struct vcpu *vcpu);
 void trap_late(void);
 noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
 
-
 /* Handles the physical interrupts that are pending, a bounded number of them. */
 void interrupts_take(struct cpu *cpu);
 
-/* INTIDs from the boot structure. */
-extern uint32_t interrupt_timer;
-extern uint32_t interrupt_maintenance;
 /* The virtual timer's, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
 #define KEEL_TIMER_VIRTUAL TIMER_BIT
 

@@ -9,13 +9,12 @@
 #define KERNEL_INTERRUPT_GIC_H
 
 #include "interrupt/vgic.h"
-#include <keel/boot.h>
 
 #define GIC_SPURIOUS 1020u /* and above */
 #define GIC_SGI_KICK 0u    /* the kernel's own SGI: look at your dispatcher */
 
 /* Checks and initialises the distributor: everything disabled, group 1. Boot CPU, once. */
-void gic_init(const struct keel_boot *boot);
+void gic_init(void);
 /* This CPU's redistributor and interface: SGIs, the kernel's timer, virtual timer and maintenance
  * interrupt enabled; list registers empty, virtual interface on. Each CPU, once. */
 void gic_init_cpu(uint32_t cpu);

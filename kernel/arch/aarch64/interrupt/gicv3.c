@@ -3,16 +3,14 @@
 #include "arch/registers.h"
 #include "interrupt/gic.h"
 #include "interrupt/gicv3_registers.h"
+#include "main.h"
 
 #define PRIORITY    0xa0a0a0a0u /* of every interrupt: nothing here preempts anything */
 #define POLLS_BOOT  1000000u    /* of a bit that hardware clears within microseconds */
 #define POLLS_LATER 8u          /* later, nobody may have to wait for longer */
 
 static struct lock gic_lock; /* a leaf: read-modify-write of the distributor */
-static uint64_t gicd, gicr, gicr_end;
 static uint32_t spis_end;
-static uint32_t private_enabled; /* SGIs and PPIs that the kernel uses */
-static uint64_t affinity[KEEL_CPUS_MAX];
 static uint32_t list_registers, active_registers; /* the same on all CPUs */
 
 static volatile uint32_t *register32(uint64_t base, uint32_t offset)
@@ -33,50 +31,42 @@ static bool wait_clear(uint64_t base, uint32_t offset, uint32_t bit, uint32_t po
     return true;
 }
 
-void gic_init(const struct keel_boot *boot)
+void gic_init(void)
 {
     uint32_t revision;
 
-    gicd = boot->gicd_pa;
-    gicr = boot->gicr_pa;
-    gicr_end = boot->gicr_pa + boot->gicr_size;
-    for (uint32_t i = 0; i < boot->ncpus; i++)
-        affinity[i] = boot->cpu_mpidr[i];
-    private_enabled = 1u << GIC_SGI_KICK | 1u << boot->irq_timer_hyp |
-                      1u << boot->irq_timer_virtual | 1u << boot->irq_maintenance;
-
-    revision = GIC_PIDR2_REVISION(*register32(gicd, GICD_PIDR2));
+    revision = GIC_PIDR2_REVISION(*register32(platform.gicd_pa, GICD_PIDR2));
     CHECK(revision == 3 || revision == 4);
-    spis_end = GICD_TYPER_LINES(*register32(gicd, GICD_TYPER)) * 32;
+    spis_end = GICD_TYPER_LINES(*register32(platform.gicd_pa, GICD_TYPER)) * 32;
     if (spis_end > GIC_SPURIOUS)
         spis_end = GIC_SPURIOUS;
 
     /* 12.9.4: affinity routing is switched on while no group is enabled, and never off */
-    *register32(gicd, GICD_CTLR) &= GICD_CTLR_ARE;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
-    *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
+    *register32(platform.gicd_pa, GICD_CTLR) &= GICD_CTLR_ARE;
+    CHECK(wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
+    *register32(platform.gicd_pa, GICD_CTLR) = GICD_CTLR_ARE;
+    CHECK(wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
     for (uint32_t i = 32; i < spis_end; i += 32) {
-        *register32(gicd, GICD_ICENABLER + i / 8) = ~0u;
-        *register32(gicd, GICD_ICPENDR + i / 8) = ~0u;
-        *register32(gicd, GICD_ICACTIVER + i / 8) = ~0u;
-        *register32(gicd, GICD_IGROUPR + i / 8) = ~0u;
+        *register32(platform.gicd_pa, GICD_ICENABLER + i / 8) = ~0u;
+        *register32(platform.gicd_pa, GICD_ICPENDR + i / 8) = ~0u;
+        *register32(platform.gicd_pa, GICD_ICACTIVER + i / 8) = ~0u;
+        *register32(platform.gicd_pa, GICD_IGROUPR + i / 8) = ~0u;
     }
     for (uint32_t i = 32; i < spis_end; i += 4)
-        *register32(gicd, GICD_IPRIORITYR + i) = PRIORITY;
-    *register32(gicd, GICD_CTLR) = GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1;
-    CHECK(wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
+        *register32(platform.gicd_pa, GICD_IPRIORITYR + i) = PRIORITY;
+    *register32(platform.gicd_pa, GICD_CTLR) = GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1;
+    CHECK(wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
 }
 
 /* The redistributor whose affinity is this CPU's. */
 static uint64_t redistributor(uint32_t cpu)
 {
-    uint64_t mpidr = affinity[cpu];
+    uint64_t mpidr = platform.cpu_mpidr[cpu];
     uint32_t wanted = (uint32_t)(mpidr >> 32 & 0xff) << 24 | (uint32_t)(mpidr & 0xffffff);
-    uint64_t base = gicr;
+    uint64_t base = platform.gicr_pa;
     uint64_t typer = 0;
 
-    while (base < gicr_end && !(typer & GICR_TYPER_LAST)) {
+    while (base < platform.gicr_pa + platform.gicr_size && !(typer & GICR_TYPER_LAST)) {
         typer = *register64(base, GICR_TYPER);
         if (GICR_TYPER_AFFINITY(typer) == wanted)
             return base;
@@ -103,7 +93,9 @@ void gic_init_cpu(uint32_t cpu)
     *register32(sgi, GICR_ICFGR1) = 0;
     for (uint32_t i = 0; i < 32; i += 4)
         *register32(sgi, GICR_IPRIORITYR + i) = PRIORITY;
-    *register32(sgi, GICR_ISENABLER0) = private_enabled;
+    *register32(sgi, GICR_ISENABLER0) = 1u << GIC_SGI_KICK | 1u << platform.irq_timer_hyp |
+                                        1u << platform.irq_timer_virtual |
+                                        1u << platform.irq_maintenance;
 
     sysreg_write(ICC_SRE_EL2, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB | ICC_SRE_ENABLE);
     isb();
@@ -150,7 +142,8 @@ void gic_deactivate(uint32_t intid)
 void gic_kick(uint32_t cpu)
 {
     dsb(ishst);
-    sysreg_write(ICC_SGI1R_EL1, ICC_SGI1R_AFFINITY(affinity[cpu]) | ICC_SGI1R_INTID(GIC_SGI_KICK));
+    sysreg_write(ICC_SGI1R_EL1,
+                 ICC_SGI1R_AFFINITY(platform.cpu_mpidr[cpu]) | ICC_SGI1R_INTID(GIC_SGI_KICK));
     isb();
 }
 
@@ -161,16 +154,17 @@ uint32_t gic_spis(void)
 
 void gic_spi_enable(uint32_t intid, bool edge, uint32_t cpu)
 {
-    volatile uint32_t *config = register32(gicd, GICD_ICFGR + intid / 16 * 4);
+    volatile uint32_t *config = register32(platform.gicd_pa, GICD_ICFGR + intid / 16 * 4);
     uint32_t bit = 2u << intid % 16 * 2;
 
     lock_take(&gic_lock);
     *config = edge ? *config | bit : *config & ~bit;
     lock_release(&gic_lock);
-    *register64(gicd, GICD_IROUTER + intid * 8) = affinity[cpu] & 0xff00ffffffull;
-    *register32(gicd, GICD_ICACTIVER + intid / 32 * 4) = 1u << intid % 32;
+    *register64(platform.gicd_pa, GICD_IROUTER + intid * 8) =
+        platform.cpu_mpidr[cpu] & 0xff00ffffffull;
+    *register32(platform.gicd_pa, GICD_ICACTIVER + intid / 32 * 4) = 1u << intid % 32;
     dsb(ish);
-    *register32(gicd, GICD_ISENABLER + intid / 32 * 4) = 1u << intid % 32;
+    *register32(platform.gicd_pa, GICD_ISENABLER + intid / 32 * 4) = 1u << intid % 32;
 }
 
 void gic_spi_disable(uint32_t intid)
@@ -178,12 +172,12 @@ void gic_spi_disable(uint32_t intid)
     uint32_t word = intid / 32 * 4;
     uint32_t bit = 1u << intid % 32;
 
-    *register32(gicd, GICD_ICENABLER + word) = bit;
+    *register32(platform.gicd_pa, GICD_ICENABLER + word) = bit;
     /* If a slow distributor lets it through all the same, irq_deliver comes here again; and what it
      * leaves active is not any more when it is enabled. */
-    (void)wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP, POLLS_LATER);
-    *register32(gicd, GICD_ICPENDR + word) = bit;
-    *register32(gicd, GICD_ICACTIVER + word) = bit;
+    (void)wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_LATER);
+    *register32(platform.gicd_pa, GICD_ICPENDR + word) = bit;
+    *register32(platform.gicd_pa, GICD_ICACTIVER + word) = bit;
     dsb(ish);
 }
 

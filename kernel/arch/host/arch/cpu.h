@@ -38,7 +38,7 @@ void arch_registers_read(const struct vcpu *vcpu, struct keel_registers *registe
 void arch_registers_write(struct vcpu *vcpu, const struct keel_registers *registers);
 void arch_call_again(struct vcpu *vcpu);
 void arch_timer_set(struct cpu *cpu, uint64_t deadline);
-uint32_t arch_cpus_start(const struct keel_boot *boot);
+uint32_t arch_cpus_start(void);
 noreturn void arch_system_off(bool reset);
 void arch_domain_init(struct domain *domain, uint32_t spis);
 

@@ -69,14 +69,9 @@ noreturn void leave(void)
     longjmp(*started, 1);
 }
 
-void arch_init_voice(const struct keel_boot *boot)
+void arch_init(void)
 {
-    (void)boot; /* see base.c */
-}
-
-void arch_init(const struct keel_boot *boot)
-{
-    CHECK(boot->ncpus <= HOST_CPUS);
+    CHECK(platform.ncpus <= HOST_CPUS);
 }
 
 void arch_init_cpu(struct cpu *cpu)
@@ -84,11 +79,11 @@ void arch_init_cpu(struct cpu *cpu)
     cpu->arch.timer = TIME_NEVER;
 }
 
-uint32_t arch_cpus_start(const struct keel_boot *boot)
+uint32_t arch_cpus_start(void)
 {
-    for (volatile uint32_t i = 1; i < boot->ncpus; i++)
+    for (volatile uint32_t i = 1; i < platform.ncpus; i++)
         start(NULL, i);
-    return boot->ncpus;
+    return platform.ncpus;
 }
 
 noreturn void arch_system_off(bool reset)
