@@ -4,14 +4,15 @@
 
 #include "main.h"
 
-#define PL011_DR 0x00
-#define PL011_FR 0x18
-#define PL011_FR_TXFF (1u << 5)
-#define CADENCE_SR 0x2c
-#define CADENCE_SR_TXFULL (1u << 4)
-#define CADENCE_FIFO 0x30
 #define POLLS_MAX 4096 /* then the character is lost: a UART that does not drain stops nobody */
 
+/* The register that says when it takes no more, in which bit; the register that takes a character. */
+static const struct {
+    uint32_t status, full, data;
+} uarts[] = {
+    [KEEL_CONSOLE_PL011] = {0x18, 1u << 5, 0x00},   /* FR.TXFF, DR */
+    [KEEL_CONSOLE_CADENCE] = {0x2c, 1u << 4, 0x30}, /* SR.TXFULL, FIFO */
+};
 struct lock console_lock;
 
 static volatile uint32_t *reg(uint32_t offset)
@@ -21,20 +22,14 @@ static volatile uint32_t *reg(uint32_t offset)
 
 bool console_try(char c)
 {
-    switch (platform.console_kind) {
-    case KEEL_CONSOLE_PL011:
-        if (*reg(PL011_FR) & PL011_FR_TXFF)
-            return false;
-        *reg(PL011_DR) = (uint8_t)c;
+    uint32_t kind = platform.console_kind;
+
+    if (kind == KEEL_CONSOLE_NONE)
         return true;
-    case KEEL_CONSOLE_CADENCE:
-        if (*reg(CADENCE_SR) & CADENCE_SR_TXFULL)
-            return false;
-        *reg(CADENCE_FIFO) = (uint8_t)c;
-        return true;
-    default:
-        return true;
-    }
+    if (*reg(uarts[kind].status) & uarts[kind].full)
+        return false;
+    *reg(uarts[kind].data) = (uint8_t)c;
+    return true;
 }
 
 void console_put(char c)
