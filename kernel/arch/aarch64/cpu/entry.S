@@ -183,6 +183,12 @@ leave:
     bl cpu_attend
     b 1b
 
+/* A call of the firmware (SMC Calling Convention), of which it keeps as much as a function. */
+    .global firmware_call
+firmware_call:
+    smc #0
+    ret
+
 /* FP/SIMD state: x0 = struct arch_fp. */
     .arch_extension fp
     .arch_extension simd

@@ -5,7 +5,6 @@
 #include "cpu/context.h"
 #include "cpu/cpu.h"
 #include "cpu/domain.h"
-#include "cpu/psci.h"
 #include "cpu/sysreg.h"
 #include "cpu/trap.h"
 #include "cpu/vcpu.h"
@@ -24,6 +23,12 @@ _Static_assert(offsetof(struct vcpu, user) == VCPU_USER, "entry.S");
 _Static_assert(offsetof(struct vcpu, takes) == VCPU_USER + 3, "entry.S");
 _Static_assert(offsetof(struct vcpu, arch.vgic.dirty) == VCPU_DIRTY, "entry.S");
 _Static_assert(offsetof(struct vcpu, arch.vgic.private.line) == VCPU_LINE, "entry.S");
+
+/* The firmware's power interface (Arm DEN 0022). */
+#define PSCI_CPU_ON       0xc4000003ul
+#define PSCI_SYSTEM_OFF   0x84000008ul
+#define PSCI_SYSTEM_RESET 0x84000009ul
+int64_t firmware_call(uint64_t function, uint64_t a, uint64_t b, uint64_t c); /* entry.S */
 
 /* Time. */
 
@@ -75,12 +80,18 @@ void arch_init_cpu(struct cpu *cpu)
     arch_timer_set(cpu, TIME_NEVER);
 }
 
+/* An HVC would come to the kernel itself: firmware that is called so is not there for it. */
+static int64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
+{
+    return platform.psci_conduit == KEEL_PSCI_SMC ? firmware_call(function, a, b, c) : -1;
+}
+
 uint32_t arch_cpus_start(void)
 {
     for (uint32_t i = 1; i < platform.ncpus; i++) {
         uint64_t entry = platform.cpu_entry_pa + i * sizeof(struct keel_cpu_entry);
 
-        if (psci_cpu_on(platform.cpu_mpidr[i], PADDR(platform.kernel_pa), entry) != 0) {
+        if (psci(PSCI_CPU_ON, platform.cpu_mpidr[i], platform.kernel_pa, entry) != 0) {
             print("kernel: CPU %u does not start: it and those after it are not used\n", i);
             return i;
         }
@@ -90,5 +101,7 @@ uint32_t arch_cpus_start(void)
 
 noreturn void arch_system_off(bool reset)
 {
-    psci_system_off(reset);
+    psci(reset ? PSCI_SYSTEM_RESET : PSCI_SYSTEM_OFF, 0, 0, 0);
+    for (;;)
+        __asm__ volatile("wfi");
 }
