@@ -31,11 +31,22 @@ static bool wait_clear(uint64_t base, uint32_t offset, uint32_t bit, uint32_t po
     return true;
 }
 
+/* In the distributor or in SGI_base: disabled, not pending, not active, of group 1. */
+static void reset(uint64_t base, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i += 32) {
+        *register32(base, GICD_ICENABLER + i / 8) = ~0u;
+        *register32(base, GICD_ICPENDR + i / 8) = ~0u;
+        *register32(base, GICD_ICACTIVER + i / 8) = ~0u;
+        *register32(base, GICD_IGROUPR + i / 8) = ~0u;
+    }
+    for (uint32_t i = first; i < end; i += 4)
+        *register32(base, GICD_IPRIORITYR + i) = PRIORITY;
+}
+
 void gic_init(void)
 {
-    uint32_t revision;
-
-    revision = GIC_PIDR2_REVISION(*register32(platform.gicd_pa, GICD_PIDR2));
+    uint32_t revision = GIC_PIDR2_REVISION(*register32(platform.gicd_pa, GICD_PIDR2));
     CHECK(revision == 3 || revision == 4);
     spis_end = GICD_TYPER_LINES(*register32(platform.gicd_pa, GICD_TYPER)) * 32;
     if (spis_end > GIC_SPURIOUS)
@@ -46,14 +57,7 @@ void gic_init(void)
     CHECK(wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
     *register32(platform.gicd_pa, GICD_CTLR) = GICD_CTLR_ARE;
     CHECK(wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
-    for (uint32_t i = 32; i < spis_end; i += 32) {
-        *register32(platform.gicd_pa, GICD_ICENABLER + i / 8) = ~0u;
-        *register32(platform.gicd_pa, GICD_ICPENDR + i / 8) = ~0u;
-        *register32(platform.gicd_pa, GICD_ICACTIVER + i / 8) = ~0u;
-        *register32(platform.gicd_pa, GICD_IGROUPR + i / 8) = ~0u;
-    }
-    for (uint32_t i = 32; i < spis_end; i += 4)
-        *register32(platform.gicd_pa, GICD_IPRIORITYR + i) = PRIORITY;
+    reset(platform.gicd_pa, VGIC_PRIVATE, spis_end);
     *register32(platform.gicd_pa, GICD_CTLR) = GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1;
     CHECK(wait_clear(platform.gicd_pa, GICD_CTLR, GICD_CTLR_RWP, POLLS_BOOT));
 }
@@ -85,17 +89,12 @@ void gic_init_cpu(uint32_t cpu)
     CHECK(base);
     *register32(base, GICR_WAKER) &= ~GICR_WAKER_PROCESSOR_SLEEP;
     CHECK(wait_clear(base, GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP, POLLS_BOOT));
-    *register32(sgi, GICR_ICENABLER0) = ~0u;
+    reset(sgi, 0, VGIC_PRIVATE);
     CHECK(wait_clear(base, GICR_CTLR, GICR_CTLR_RWP, POLLS_BOOT));
-    *register32(sgi, GICR_ICPENDR0) = ~0u;
-    *register32(sgi, GICR_ICACTIVER0) = ~0u;
-    *register32(sgi, GICR_IGROUPR0) = ~0u;
-    *register32(sgi, GICR_ICFGR1) = 0;
-    for (uint32_t i = 0; i < 32; i += 4)
-        *register32(sgi, GICR_IPRIORITYR + i) = PRIORITY;
-    *register32(sgi, GICR_ISENABLER0) = 1u << GIC_SGI_KICK | 1u << platform.irq_timer_hyp |
-                                        1u << platform.irq_timer_virtual |
-                                        1u << platform.irq_maintenance;
+    *register32(sgi, GICD_ICFGR + 4) = 0; /* PPIs are levels */
+    *register32(sgi, GICD_ISENABLER) = 1u << GIC_SGI_KICK | 1u << platform.irq_timer_hyp |
+                                       1u << platform.irq_timer_virtual |
+                                       1u << platform.irq_maintenance;
 
     sysreg_write(ICC_SRE_EL2, ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB | ICC_SRE_ENABLE);
     isb();

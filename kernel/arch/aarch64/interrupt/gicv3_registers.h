@@ -32,14 +32,7 @@
 #define GICR_WAKER                 0x0014u
 #define GICR_WAKER_PROCESSOR_SLEEP (1u << 1)
 #define GICR_WAKER_CHILDREN_ASLEEP (1u << 2)
-/* In SGI_base, at the distributor's offsets */
-#define GICR_IGROUPR0   GICD_IGROUPR
-#define GICR_ISENABLER0 GICD_ISENABLER
-#define GICR_ICENABLER0 GICD_ICENABLER
-#define GICR_ICPENDR0   GICD_ICPENDR
-#define GICR_ICACTIVER0 GICD_ICACTIVER
-#define GICR_IPRIORITYR GICD_IPRIORITYR
-#define GICR_ICFGR1     (GICD_ICFGR + 4u)
+/* SGI_base has the registers of SGIs and PPIs at the distributor's offsets. */
 
 /* Physical CPU interface, 12.2. The assembler knows its registers' names, and those of the next. */
 #define ICC_CTLR_EOIMODE (1ul << 1)
