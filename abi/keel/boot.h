@@ -107,7 +107,7 @@ struct keel_boot {
     struct keel_extent extent[KEEL_EXTENTS_MAX];
     struct keel_device_region device_region[KEEL_DEVICE_REGIONS_MAX]; /* mapped for the kernel */
 
-    uint64_t kernel_pa;     /* of the image's first page, the CPUs' entry */
+    uint64_t kernel_pa;     /* of the image, which is in one piece; its first page is the CPUs' entry */
     uint64_t page_table_pa; /* root of the kernel's stage 1 */
     uint64_t frame_table_pa;
     uint64_t frame_table_pages; /* of the table: 8 bytes for every page from ram_lo to ram_hi */

@@ -5,6 +5,7 @@
  * -icount, the comments say how many instructions the hot paths take.
  */
 #include "arch/registers.h"
+#include "main.h"
 #include "memory/address.h"
 #include "memory/space.h"
 #include "memory/stage2.h"
@@ -23,7 +24,7 @@ noreturn void kernel_exception(uint64_t esr, uint64_t elr, uint64_t far);
 #define FSC_TRANSLATION 0x04
 #define FSC_PERMISSION  0x0c
 
-static const struct keel_boot *boot_page;
+struct keel_boot platform; /* as main.c has it */
 static uint32_t tests;
 static struct space user, other, empty;
 static uint64_t memory; /* a block that is clean, and one behind it */
@@ -32,7 +33,7 @@ static uint64_t memory; /* a block that is clean, and one behind it */
 
 static void put(char c)
 {
-    volatile uint32_t *uart = (volatile uint32_t *)boot_page->console_pa;
+    volatile uint32_t *uart = (volatile uint32_t *)platform.console_pa;
 
     uart[0] = (uint8_t)c;
 }
@@ -245,7 +246,7 @@ static void permissions(void)
     ok(run(LOAD, SPACE_LIMIT) != EC_SVC64, "beyond 39 bits nothing is");
     ok(works(STORE, (512 + 511) << 12 | 8) && *(uint64_t *)(memory + (1023 << 12) + 8) == 77,
        "a block is reached to its end");
-    ok(works(LOAD, boot_page->console_pa), "a device is read");
+    ok(works(LOAD, platform.console_pa), "a device is read");
     load(&empty);
     ok(faults(NOTHING, 0, FSC_TRANSLATION), "a space without tables has nothing");
 }
@@ -368,8 +369,8 @@ static void costs(void)
 
 static void setup(void)
 {
-    for (uint32_t i = 0; i < boot_page->nextents && memory == 0; i++) {
-        const struct keel_extent *extent = &boot_page->extent[i];
+    for (uint32_t i = 0; i < platform.nextents && memory == 0; i++) {
+        const struct keel_extent *extent = &platform.extent[i];
         uint64_t first = (extent->pa + KEEL_BLOCK_SIZE - 1) & ~(KEEL_BLOCK_SIZE - 1);
 
         if (extent->kind == KEEL_EXTENT_FREE &&
@@ -393,7 +394,7 @@ static void setup(void)
     CHECK(space_map(&user, PADDR(memory + (4 << 12)), IPA(SPACE_LIMIT - 4096), 0, 1, R | W) == 1);
     CHECK(space_map(&user, PADDR(memory + (5 << 12)), PAGE_IPA(48), 0, 1, R | W) == 1);
     CHECK(space_map(&user, PADDR(memory + KEEL_BLOCK_SIZE), PAGE_IPA(512), 9, 1, R | W) == 1);
-    CHECK(space_map_device(&user, PADDR(boot_page->console_pa), IPA(boot_page->console_pa), 0, 1) ==
+    CHECK(space_map_device(&user, PADDR(platform.console_pa), IPA(platform.console_pa), 0, 1) ==
           1);
     CHECK(space_write(&user, PAGE_IPA(CODE), snippets, 256) == 0);
     CHECK(space_write(&other, PAGE_IPA(CODE), snippets, 256) == 0);
@@ -405,7 +406,7 @@ noreturn void kernel_main(uint64_t cpu, const struct keel_boot *boot, uint64_t i
 {
     (void)cpu;
     (void)index;
-    boot_page = boot;
+    platform = *boot;
     sysreg_write(cptr_el2, CPTR_RES1);
     sysreg_write(mdcr_el2, 0);
     sysreg_write(pmccfiltr_el0, 1ul << 27); /* EL2 too */
