@@ -35,31 +35,18 @@ static void skip(struct vcpu *vcpu)
     vcpu->registers.pc += 4;
 }
 
-/* What a service did that it may not do ends its life; nobody else's. */
-static void user_fault(struct vcpu *vcpu, uint64_t esr)
-{
-    const uint64_t detail[4] = {vcpu->registers.pc, esr, sysreg_read(far_el2),
-                                vcpu->registers.x[30]};
-
-    domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
-}
-
-/* All but calls. */
+/* All but calls. What a service did that it may not do ends its life; nobody else's. */
 static not_inline void user_sync(struct vcpu *vcpu, uint64_t esr)
 {
-    switch (ESR_EC(esr)) {
-    case EC_FP:
-        if (context_fp_used(cpu_this(), vcpu))
-            return;
-        break;
-    case EC_WFX:
+    if (ESR_EC(esr) == EC_WFX) {
         skip(vcpu);
         dispatch_yield(cpu_this());
-        return;
-    default:
-        break;
+    } else if (ESR_EC(esr) != EC_FP || !context_fp_used(cpu_this(), vcpu)) {
+        const uint64_t detail[4] = {vcpu->registers.pc, esr, sysreg_read(far_el2),
+                                    vcpu->registers.x[30]};
+
+        domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
     }
-    user_fault(vcpu, esr);
 }
 
 /* WFI: sleeps until a virtual interrupt is there for it. */
