@@ -22,7 +22,7 @@ struct arch_cpu {
     bool fp_allowed;      /* CPTR_EL2 lets FP/SIMD be used */
     bool neutral;         /* EL1 controls are the constants, not the loaded machine's */
     struct {
-        struct domain *domain; /* whose device answered with an error when it had left: cpu->late */
+        struct domain *domain; /* whose device answered with an error: cpu->late */
         uint32_t incarnation;
         uint64_t pc, esr;
     } late;

@@ -246,7 +246,7 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
 static void devices_wait(void)
 {
     dsb(sy);
-    __asm__ volatile("msr daifclr, #4\n\tisb\n\tmsr daifset, #4" ::: "memory"); /* trap_late */
+    __asm__ volatile("msr daifclr, #4\n\tisb\n\tmsr daifset, #4" ::: "memory"); /* trap_serror */
 }
 
 /* Entering. */

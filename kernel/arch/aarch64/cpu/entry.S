@@ -129,7 +129,7 @@ vectors:
     same
     window trap_irq
     same
-    window trap_late
+    window trap_serror
     lower trap_sync
     lower trap_irq
     lower trap_irq
@@ -140,7 +140,7 @@ vectors:
     lower trap_serror
 
     window_entry trap_irq
-    window_entry trap_late
+    window_entry trap_serror
 
     /* Out of the kernel; nothing is on its stack. What runs on with nothing else to do needs no more
      * than its registers: a service, or a machine for which arch_enter would do nothing. */

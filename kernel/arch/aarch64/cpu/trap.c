@@ -293,16 +293,9 @@ void arch_idle(struct cpu *cpu)
     interrupts_take(cpu);
 }
 
-/* Asynchronous: what has device registers mapped is to blame. */
-void trap_serror(struct vcpu *vcpu)
-{
-    const uint64_t detail[4] = {vcpu->registers.pc, sysreg_read(esr_el2), 0, 0};
-
-    domain_stop(vcpu->domain, KEEL_STOP_FAULT, detail);
-}
-
-/* The same as the domain leaves the CPU: noted, as there what it leaves for is half done. */
-void trap_late(void)
+/* Asynchronous: what has device registers mapped is to blame. Noted: if it is only as the domain leaves
+ * the CPU, what it leaves for is half done. */
+void trap_serror(void)
 {
     struct cpu *cpu = cpu_this();
     const struct vcpu *vcpu = cpu->arch.context;

@@ -11,8 +11,7 @@ struct vcpu;
 
 void trap_sync(struct vcpu *vcpu, uint64_t esr);
 void trap_irq(void); /* also of the kernel, where it lets interrupts in: cpu_window */
-void trap_serror(struct vcpu *vcpu);
-void trap_late(void);
+void trap_serror(void); /* also of the kernel: devices_wait */
 noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
 
 /* Handles the physical interrupts that are pending, a bounded number of them. */
