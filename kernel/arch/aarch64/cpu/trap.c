@@ -257,8 +257,10 @@ void trap_sync(struct vcpu *vcpu, uint64_t esr)
 
 #define TAKES_MAX 8 /* in one go: the rest comes after the next return */
 
-void interrupts_take(struct cpu *cpu)
+void trap_irq(void)
 {
+    struct cpu *cpu = cpu_this();
+
     for (uint32_t i = 0; i < TAKES_MAX; i++) {
         uint32_t intid = gic_take();
 
@@ -281,16 +283,12 @@ void interrupts_take(struct cpu *cpu)
     }
 }
 
-void trap_irq(void)
-{
-    interrupts_take(cpu_this());
-}
-
 void arch_idle(struct cpu *cpu)
 {
+    (void)cpu;
     dsb(sy);
     __asm__ volatile("wfi" ::: "memory"); /* ends for what is masked, too */
-    interrupts_take(cpu);
+    trap_irq();
 }
 
 /* Asynchronous: what has device registers mapped is to blame. Noted: if it is only as the domain leaves

@@ -6,16 +6,14 @@
 #include "arch/offsets.h"
 #include "base.h"
 
-struct cpu;
 struct vcpu;
 
 void trap_sync(struct vcpu *vcpu, uint64_t esr);
-void trap_irq(void); /* also of the kernel, where it lets interrupts in: cpu_window */
+/* Handles the physical interrupts that are pending, a bounded number of them. Also of the kernel, where
+ * it lets them in: cpu_window. */
+void trap_irq(void);
 void trap_serror(void); /* also of the kernel: devices_wait */
 noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
-
-/* Handles the physical interrupts that are pending, a bounded number of them. */
-void interrupts_take(struct cpu *cpu);
 
 /* The virtual timer's, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
 #define KEEL_TIMER_VIRTUAL TIMER_BIT
