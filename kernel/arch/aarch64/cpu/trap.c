@@ -89,18 +89,6 @@ static void machine_call(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr, uint1
     exit_raise(cpu, vcpu, route);
 }
 
-/* Who serves the IPA, or NULL: mostly who served the last one. */
-static const struct route *route_of(struct vcpu *vcpu, uint64_t ipa)
-{
-    const struct route *route = vcpu->arch.recent;
-
-    if (likely(route && ipa - route->lo <= route->hi - route->lo))
-        return route;
-    route = authority_route(vcpu->domain, ipa);
-    vcpu->arch.recent = route;
-    return route;
-}
-
 /* An access outside the machine's memory: a service's, or nobody's. */
 static not_inline void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
 {
@@ -113,9 +101,13 @@ static not_inline void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
 
     vcpu->arch.fault_far = far;
     vcpu->arch.fault_esr = esr;
-    /* HPFAR_EL2 has the IPA only after translation faults; nothing is served within mapped memory. */
-    if (likely(cause == DFSC_TRANSLATION && !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV))))
-        route = route_of(vcpu, ipa);
+    /* HPFAR_EL2 has the IPA only after translation faults; nothing is served within mapped memory.
+     * Mostly who served the last one serves this one. */
+    if (likely(cause == DFSC_TRANSLATION && !(iss & (ISS_S1PTW | ISS_CM | ISS_FNV)))) {
+        route = vcpu->arch.recent;
+        if (unlikely(!route || ipa - route->lo > route->hi - route->lo))
+            route = vcpu->arch.recent = authority_route(vcpu->domain, ipa);
+    }
     if (unlikely(!route)) {
         /* Its own memory, in the middle of a change of tables: once more. */
         if (cause != DFSC_TRANSLATION ||
