@@ -65,7 +65,7 @@ static not_inline void machine_wfx(struct vcpu *vcpu, uint64_t esr)
         cpu->current = vcpu;
 }
 
-static void machine_call(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr, uint16_t kind)
+static void machine_call(struct vcpu *vcpu, uint64_t esr, uint16_t kind)
 {
     struct keel_exit *message = &vcpu->exit.message;
     const struct route *route = &vcpu->domain->authority.calls;
@@ -86,11 +86,12 @@ static void machine_call(struct cpu *cpu, struct vcpu *vcpu, uint64_t esr, uint1
     for (uint32_t i = 0; i < 4; i++)
         message->args[i] = vcpu->registers.x[i];
     message->args[4] = esr & 0xffff;
-    exit_raise(cpu, vcpu, route);
+    exit_raise(cpu_this(), vcpu, route);
 }
 
-/* An access outside the machine's memory: a service's, or nobody's. */
-static not_inline void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
+/* An access outside the machine's memory: a service's, or nobody's. Nobody serves instructions: their ISS
+ * has no ISV, nor ISS_WNR. */
+static not_inline void machine_abort(struct vcpu *vcpu, uint64_t esr)
 {
     uint32_t iss = (uint32_t)esr & 0x1ffffff;
     uint64_t far = sysreg_read(far_el2);
@@ -108,10 +109,9 @@ static not_inline void machine_data_abort(struct vcpu *vcpu, uint64_t esr)
         if (unlikely(!route || ipa - route->lo > route->hi - route->lo))
             route = vcpu->arch.recent = authority_route(vcpu->domain, ipa);
     }
-    if (unlikely(!route)) {
+    if (unlikely(!route || (!(iss & ISS_ISV) && ESR_EC(esr) == EC_IABORT_LOW))) {
         /* Its own memory, in the middle of a change of tables: once more. */
-        if (cause != DFSC_TRANSLATION ||
-            !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
+        if (cause != DFSC_TRANSLATION || !space_has(&vcpu->domain->space, IPA(ipa), iss & ISS_WNR))
             vcpu->takes = VCPU_TAKES_ABORT;
         return;
     }
@@ -186,39 +186,30 @@ static not_inline void machine_argo(struct vcpu *vcpu)
 /* All but data aborts, WFI and Argo. */
 static not_inline void machine_sync(struct vcpu *vcpu, uint64_t esr)
 {
-    struct cpu *cpu = cpu_this();
-
     switch (ESR_EC(esr)) {
-    case EC_FP:
-        if (!context_fp_used(cpu, vcpu))
-            vcpu->takes = VCPU_TAKES_UNDEFINED;
-        break;
     case EC_HVC64:
-        machine_call(cpu, vcpu, esr, KEEL_EXIT_HVC);
-        break;
+        machine_call(vcpu, esr, KEEL_EXIT_HVC);
+        return;
     case EC_SMC64:
-        machine_call(cpu, vcpu, esr, KEEL_EXIT_SMC);
+        machine_call(vcpu, esr, KEEL_EXIT_SMC);
+        return;
+    case EC_IABORT_LOW:
+        machine_abort(vcpu, esr);
+        return;
+    case EC_FP:
+        if (context_fp_used(cpu_this(), vcpu))
+            return;
         break;
     case EC_SYSREG:
-        if (sysreg_access(vcpu, esr))
+        if (sysreg_access(vcpu, esr)) {
             skip(vcpu);
-        else
-            vcpu->takes = VCPU_TAKES_UNDEFINED;
+            return;
+        }
         break;
-    case EC_IABORT_LOW: {
-        uint64_t ipa = (sysreg_read(hpfar_el2) & ~0xful) << 8;
-
-        vcpu->arch.fault_far = sysreg_read(far_el2);
-        vcpu->arch.fault_esr = esr;
-        if ((esr & ISS_S1PTW) || (ISS_DFSC(esr) & 0x3c) != DFSC_TRANSLATION ||
-            !space_has(&vcpu->domain->space, IPA(ipa), false))
-            vcpu->takes = VCPU_TAKES_ABORT;
-        break;
-    }
     default:
-        vcpu->takes = VCPU_TAKES_UNDEFINED;
         break;
     }
+    vcpu->takes = VCPU_TAKES_UNDEFINED;
 }
 
 /* A leaf: what each ends in sets up the frame that it needs. */
@@ -229,7 +220,7 @@ void trap_sync(struct vcpu *vcpu, uint64_t esr)
 
     if (!vcpu->user) {
         if (likely(ESR_EC(esr) == EC_DABORT_LOW))
-            machine_data_abort(vcpu, esr);
+            machine_abort(vcpu, esr);
         else if (ESR_EC(esr) == EC_WFX)
             machine_wfx(vcpu, esr);
         else if ((uint32_t)esr != ESR_ARGO || x[16] != KEEL_ARGO_HYPERCALL)
