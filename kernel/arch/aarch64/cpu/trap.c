@@ -80,9 +80,6 @@ static void machine_call(struct vcpu *vcpu, uint64_t esr, uint16_t kind)
         skip(vcpu);
     message->kind = kind;
     message->size = 8;
-    vcpu->exit.reg = 0;
-    vcpu->exit.wide = true;
-    vcpu->exit.sign_extend = false;
     for (uint32_t i = 0; i < 4; i++)
         message->args[i] = vcpu->registers.x[i];
     message->args[4] = esr & 0xffff;
@@ -121,42 +118,30 @@ static not_inline void machine_abort(struct vcpu *vcpu, uint64_t esr)
     message->args[3] = esr;
     message->args[4] = 0;
     if (likely(iss & ISS_ISV)) {
-        uint32_t reg = ISS_SRT(iss);
-
         message->kind = iss & ISS_WNR ? KEEL_EXIT_WRITE : KEEL_EXIT_READ;
         message->size = (uint8_t)(1u << ISS_SAS(iss));
-        vcpu->exit.reg = (uint8_t)reg;
-        vcpu->exit.sign_extend = iss & ISS_SSE;
-        vcpu->exit.wide = iss & ISS_SF;
-        if ((iss & ISS_WNR) && reg != 31)
-            message->args[1] = vcpu->registers.x[reg] & (~0ul >> (64 - 8 * message->size));
+        if ((iss & ISS_WNR) && ISS_SRT(iss) != 31)
+            message->args[1] = vcpu->registers.x[ISS_SRT(iss)] & (~0ul >> (64 - 8 * message->size));
     } else {
         message->kind = KEEL_EXIT_OPAQUE;
         message->size = 0;
-        vcpu->exit.reg = 31;
     }
     exit_raise(cpu_this(), vcpu, route);
 }
 
 void arch_complete(struct vcpu *vcpu, uint64_t value)
 {
-    const struct exit *exit = &vcpu->exit;
-    uint32_t unused = 64 - 8u * exit->message.size;
+    uint32_t unused = 64 - 8u * vcpu->exit.message.size;
+    uint32_t iss = (uint32_t)vcpu->arch.fault_esr;
 
-    switch (exit->message.kind) {
-    case KEEL_EXIT_HVC:
-    case KEEL_EXIT_SMC:
+    if (exit_is_call(vcpu)) {
         vcpu->registers.x[0] = value;
         return;
-    case KEEL_EXIT_READ:
-        if (exit->reg != 31) {
-            value = exit->sign_extend ? (uint64_t)((int64_t)(value << unused) >> unused)
-                                      : value << unused >> unused;
-            vcpu->registers.x[exit->reg] = exit->wide ? value : (uint32_t)value;
-        }
-        break;
-    default:
-        break;
+    }
+    if (vcpu->exit.message.kind == KEEL_EXIT_READ && ISS_SRT(iss) != 31) {
+        value = iss & ISS_SSE ? (uint64_t)((int64_t)(value << unused) >> unused)
+                              : value << unused >> unused;
+        vcpu->registers.x[ISS_SRT(iss)] = iss & ISS_SF ? value : (uint32_t)value;
     }
     skip(vcpu);
 }
