@@ -97,11 +97,6 @@ cpu_entry:
 /* What the kernel lets in (cpu_window, devices_wait): on its stack, once, as the handler runs masked. */
 .macro window handler
     .balign 128
-    b window_\handler
-.endm
-
-.macro window_entry handler
-window_\handler:
     stp x0, x1, [sp, #-192]!
     pairs stp, x, 2, 16, sp, 8
     stp x18, x30, [sp, #144]
@@ -122,25 +117,19 @@ window_\handler:
 
     .balign 2048
 vectors:
+    .rept 5
     same
-    same
-    same
-    same
-    same
+    .endr
     window trap_irq
     same
     window trap_serror
+    .rept 2 /* of AArch64; of AArch32, which there is not */
     lower trap_sync
     lower trap_irq
     lower trap_irq
     lower trap_serror
-    lower trap_sync
-    lower trap_irq
-    lower trap_irq
-    lower trap_serror
-
-    window_entry trap_irq
-    window_entry trap_serror
+    .endr
+    .org vectors + 2048 /* each entry has fitted its 128 bytes */
 
     /* Out of the kernel; nothing is on its stack. What runs on with nothing else to do needs no more
      * than its registers: a service, or a machine for which arch_enter would do nothing. */
