@@ -23,8 +23,8 @@ struct arch_el1 {
 };
 
 struct arch_fp {
-    __uint128_t v[32];
     uint64_t fpcr, fpsr;
+    __uint128_t v[32];
 };
 
 struct arch_vcpu {

@@ -183,18 +183,16 @@ firmware_call:
     .arch_extension simd
     .global fp_save
 fp_save:
-    pairs stp, q, 0, 30, x0, 16
     mrs x1, fpcr
     mrs x2, fpsr
-    add x0, x0, #512
-    stp x1, x2, [x0]
+    stp x1, x2, [x0], #16
+    pairs stp, q, 0, 30, x0, 16
     ret
 
     .global fp_load
 fp_load:
+    ldp x1, x2, [x0], #16
     pairs ldp, q, 0, 30, x0, 16
-    add x0, x0, #512
-    ldp x1, x2, [x0]
     msr fpcr, x1
     msr fpsr, x2
     ret

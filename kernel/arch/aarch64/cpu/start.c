@@ -14,7 +14,7 @@
 _Static_assert(offsetof(struct vcpu, registers.x) == 0, "entry.S");
 _Static_assert(offsetof(struct vcpu, registers.pc) == 248, "entry.S");
 _Static_assert(offsetof(struct vcpu, registers.pstate) == 256, "entry.S");
-_Static_assert(offsetof(struct arch_fp, fpcr) == 512, "entry.S");
+_Static_assert(offsetof(struct arch_fp, v) == 16, "entry.S");
 _Static_assert(CPU_BYTES_ASM == CPU_BYTES && CPU_AREA_ASM == KEEL_CPU_AREA, "entry.S");
 _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "entry.S");
 _Static_assert(offsetof(struct cpu, attention) == CPU_ATTENTION, "entry.S");
