@@ -74,16 +74,13 @@ bool sysreg_access(struct vcpu *vcpu, uint64_t esr)
     if (!(iss & ISS_READ)) {
         uint64_t written = rt == 31 ? 0 : vcpu->registers.x[rt];
 
-        switch (encoding) {
-        case ICC_SGI1R_EL1:
-        case ICC_SGI0R_EL1:
+        if (encoding == ICC_SGI1R_EL1 || encoding == ICC_SGI0R_EL1) {
             vgic_sgi(vcpu, written, encoding == ICC_SGI1R_EL1);
             return true;
-        case ICC_DIR_EL1:
+        }
+        if (encoding == ICC_DIR_EL1) {
             vgic_deactivate(vcpu, written & 0xffffff);
             return true;
-        default:
-            break;
         }
     }
     if ((encoding & ~SYSREG(0u, 0u, 0u, 15u, 7u)) == SYSREG(3u, 0u, 0u, 0u, 0u)) {
