@@ -43,10 +43,7 @@ static inline struct cpu *cpu_this(void)
 }
 
 /* Makes another CPU pass through the kernel and choose again. */
-static inline void arch_kick(uint32_t cpu)
-{
-    gic_kick(cpu);
-}
+void arch_kick(uint32_t cpu);
 
 /* Before a vCPU that ran here gets any state but RUNNING: its light state goes to memory. */
 void arch_save(struct cpu *cpu, struct vcpu *vcpu);

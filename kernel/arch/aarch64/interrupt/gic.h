@@ -11,7 +11,7 @@
 #include "interrupt/vgic.h"
 
 #define GIC_SPURIOUS 1020u /* and above */
-#define GIC_SGI_KICK 0u    /* the kernel's own SGI: look at your dispatcher */
+#define GIC_SGI_KICK 0u    /* the kernel's own SGI: arch_kick */
 
 /* Checks and initialises the distributor: everything disabled, group 1. Boot CPU, once. */
 void gic_init(void);
@@ -21,7 +21,6 @@ void gic_init_cpu(uint32_t cpu);
 
 uint32_t gic_take(void);             /* acknowledges, drops priority: INTID, or >= GIC_SPURIOUS */
 void gic_deactivate(uint32_t intid); /* may come again (SPIs: from any CPU) */
-void gic_kick(uint32_t cpu);         /* sends GIC_SGI_KICK */
 
 /* A physical SPI for a domain: routed to a CPU, trigger set, enabled or disabled (and, if it was
  * pending or active, not any more). */

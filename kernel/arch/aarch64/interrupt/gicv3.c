@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GICv3 (and v4, used as v3): see gic.h. Sections are those of the architecture, IHI 0069H. */
-#include "arch/registers.h"
+#include "arch/cpu.h"
 #include "interrupt/gic.h"
 #include "interrupt/gicv3_registers.h"
 #include "main.h"
@@ -138,7 +138,7 @@ void gic_deactivate(uint32_t intid)
     isb();
 }
 
-void gic_kick(uint32_t cpu)
+void arch_kick(uint32_t cpu)
 {
     dsb(ishst);
     sysreg_write(ICC_SGI1R_EL1,
