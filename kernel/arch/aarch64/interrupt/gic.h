@@ -33,10 +33,11 @@ uint32_t gic_lrs(void);                         /* how many, <= VGIC_LRS_MAX */
 struct vgic_lr gic_lr_take(uint32_t n);         /* reads and empties it */
 void gic_lr_put(uint32_t n, struct vgic_lr lr); /* pending and active: not with hw */
 void gic_lr_pend(uint32_t n);                   /* makes what is in it pending, too; not with hw */
-/* Maintenance interrupts beyond those that list registers ask for. Resets the count of EOIs. */
+/* Maintenance interrupts beyond those that list registers ask for, as the bits of ICH_HCR_EL2 and
+ * GICH_HCR. Resets the count of EOIs. */
 enum gic_watch {
-    GIC_WATCH_NONE_PENDING = 1, /* no list register is pending (alone) */
-    GIC_WATCH_EOI = 2,          /* an EOI of an interrupt that is in no list register */
+    GIC_WATCH_EOI = 4,          /* LRENPIE: an EOI of an interrupt that is in no list register */
+    GIC_WATCH_NONE_PENDING = 8, /* NPIE: no list register is pending (alone) */
 };
 void gic_watch(uint32_t watch);
 uint32_t gic_eois(void); /* EOIs, since gic_watch, of interrupts in no list register */

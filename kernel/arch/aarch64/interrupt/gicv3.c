@@ -240,9 +240,7 @@ void gic_lr_pend(uint32_t n)
 
 void gic_watch(uint32_t watch)
 {
-    sysreg_write(ICH_HCR_EL2, ICH_HCR_EN | ICH_HCR_TDIR |
-                                  (watch & GIC_WATCH_NONE_PENDING ? ICH_HCR_NPIE : 0) |
-                                  (watch & GIC_WATCH_EOI ? ICH_HCR_LRENPIE : 0));
+    sysreg_write(ICH_HCR_EL2, ICH_HCR_EN | ICH_HCR_TDIR | watch);
 }
 
 uint32_t gic_eois(void)

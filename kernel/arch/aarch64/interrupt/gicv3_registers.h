@@ -47,8 +47,6 @@
 
 /* Virtual interface control, 12.4 */
 #define ICH_HCR_EN                (1u << 0)
-#define ICH_HCR_LRENPIE           (1u << 2)
-#define ICH_HCR_NPIE              (1u << 3)
 #define ICH_HCR_TDIR              (1u << 14)
 #define ICH_HCR_EOICOUNT(hcr)     ((uint32_t)((hcr) >> 27) & 0x1f)
 #define ICH_VTR_LISTREGS(vtr)     (((uint32_t)(vtr)&0x1f) + 1)
