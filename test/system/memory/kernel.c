@@ -151,7 +151,7 @@ noreturn void kernel_exception(uint64_t esr, uint64_t elr, uint64_t far)
 static uint32_t run(enum snippet snippet, uint64_t x0)
 {
     sysreg_write(elr_el2, CODE * KEEL_PAGE_SIZE + (uint64_t)snippet);
-    sysreg_write(spsr_el2, SPSR_DAIF | SPSR_EL0);
+    sysreg_write(spsr_el2, SPSR_DAIF); /* EL0 */
     enter_el0(x0);
     return ESR_EC(last_esr);
 }

@@ -60,7 +60,7 @@ void arch_attend(struct cpu *cpu);
 /* Waits for an interrupt and handles those that are there. */
 void arch_idle(struct cpu *cpu);
 
-/* A vCPU's first registers. */
+/* A vCPU's first registers: it is all zeros. */
 void arch_vcpu_init(struct vcpu *vcpu);
 void arch_vcpu_start(struct vcpu *vcpu, uint64_t pc, uint64_t x0);
 

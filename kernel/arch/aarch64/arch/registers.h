@@ -115,7 +115,6 @@
 #define CNT_ISTATUS (1ul << 2)
 
 /* SPSR_EL2 */
-#define SPSR_EL0 0x0ul
 #define SPSR_EL1H 0x5ul
 #define SPSR_DAIF 0x3c0ul
 #define SPSR_NRW (1ul << 4)

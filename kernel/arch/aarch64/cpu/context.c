@@ -351,12 +351,10 @@ void arch_timer_expired(struct vcpu *vcpu)
 
 void arch_vcpu_init(struct vcpu *vcpu)
 {
-    vcpu->registers.pstate = vcpu->user ? SPSR_EL0 : SPSR_DAIF | SPSR_EL1H;
     vcpu->arch.mpidr = 0x80000000u | vcpu->index;
-    vcpu->arch.el1.sctlr = SCTLR_EL1_RES1;
     if (!vcpu->user) {
         vgic_vcpu_init(vcpu);
-        gic_state_reset(&vcpu->arch.gic);
+        arch_vcpu_start(vcpu, 0, 0);
     }
 }
 

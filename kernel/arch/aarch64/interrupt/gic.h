@@ -44,11 +44,10 @@ uint32_t gic_eois(void); /* EOIs, since gic_watch, of interrupts in no list regi
 /* What the loaded machine lets through: group enables (bits 0, 1), priority mask (bits 31..24). */
 uint32_t gic_vmcr(void);
 
-/* The virtual interface's state (VMCR, active priorities), at a change of machine. */
+/* The virtual interface's state (VMCR, active priorities), at a change of machine. At first all zeros. */
 struct gic_state {
     uint32_t vmcr, ap0r[4], ap1r[4];
 };
-void gic_state_reset(struct gic_state *state);
 void gic_state_save(struct gic_state *state);
 void gic_state_load(const struct gic_state *state);
 

@@ -84,7 +84,6 @@ void gic_init_cpu(uint32_t cpu)
     uint64_t base = redistributor(cpu);
     uint64_t sgi = base + GICR_FRAME;
     uint64_t vtr;
-    struct gic_state state;
 
     CHECK(base);
     *register32(base, GICR_WAKER) &= ~GICR_WAKER_PROCESSOR_SLEEP;
@@ -111,8 +110,7 @@ void gic_init_cpu(uint32_t cpu)
     active_registers = 1u << (ICH_VTR_PREBITS(vtr) - 5);
     for (uint32_t n = 0; n < list_registers; n++)
         gic_lr_put(n, (struct vgic_lr){.intid = 0});
-    gic_state_reset(&state);
-    gic_state_load(&state);
+    gic_state_load(&(struct gic_state){.vmcr = 0});
     gic_watch(0);
     isb();
 }
@@ -251,11 +249,6 @@ uint32_t gic_eois(void)
 uint32_t gic_vmcr(void)
 {
     return (uint32_t)sysreg_read(ICH_VMCR_EL2);
-}
-
-void gic_state_reset(struct gic_state *state)
-{
-    *state = (struct gic_state){.vmcr = 0};
 }
 
 /* Active priorities: as many registers as there are. */
