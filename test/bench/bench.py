@@ -11,6 +11,7 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import messages  # noqa: E402
+import policies  # noqa: E402
 import profile_row  # noqa: E402
 import xen  # noqa: E402
 from rows import ROWS  # noqa: E402
@@ -66,6 +67,11 @@ def measure_linux():
     }
 
 
+def longest(masked, output, name):
+    """The longer stretch: what is known, or that of a run."""
+    return max(masked, (int(output.search(r'^count: longest masked stretch: (\d+)')[1]), f'run "{name}"'))
+
+
 def measure():
     """All rows: name -> (value, what it consists of), in the order of ROWS; and those of the second table: name -> value."""
     values, second, masked = {}, {}, (0, '')
@@ -80,7 +86,11 @@ def measure():
                 parts = output.mark(row.mark)
                 values[row.name] = sum(parts), 'kernel {}, services {}, guest {}'.format(*parts)
         second.update(messages.of_run(name, output))
-        masked = max(masked, (int(output.search(r'^count: longest masked stretch: (\d+)')[1]), f'run "{name}"'))
+        masked = longest(masked, output, name)
+    for policy in policies.ARGUMENTS:
+        output = policies.run(policy)
+        values[f'policy-{policy}'] = policies.work(output)
+        masked = longest(masked, output, f'policy-{policy}')
     values['masked'] = masked
     return {row.name: values[row.name] for row in ROWS}, second
 
@@ -104,7 +114,7 @@ def table_of(values):
     """For README."""
     lines = ['| | Keel | limit | Xen 4.22 |', '|---|---:|---:|---:|']
     for row in ROWS:
-        lines.append(f'| {row.title} | {number(values[row.name])} | {number(row.limit)} | {number(row.xen)} |')
+        lines.append(f'| {row.title} | {number(values.get(row.name))} | {number(row.limit)} | {number(row.xen)} |')
     return '\n'.join(lines) + '\n'
 
 

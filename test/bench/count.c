@@ -11,6 +11,8 @@
  *                     mark of ROW_VICTIM to its end: what runs there ("own"); in the kernel, from an
  *                     entry from there to where it leaves, whoever is next ("kernel"), and from an
  *                     entry from elsewhere, if it leaves to there ("led")
+ *   victim-in=FILE    how often each instruction of the victim's, and of the kernel's for it, was
+ *                     executed meanwhile
  *   guest=LO-HI       where the guest is, under a hypervisor that is not Keel: the rest is its kernel
  *   longest=FILE      the addresses of the longest stretch, in their order
  *   paths=FILE        every instruction of each row's cheapest occurrence
@@ -19,7 +21,8 @@
  *
  * Rows: a guest or service marks (mark.h). What runs from MARK_BEGIN(n) to MARK_END(n) or to the
  * next MARK_BEGIN(n) is an occurrence of row n; the mark itself does not count. Row 0 begins at
- * reset.
+ * reset. From ROW_KERNEL_FIRST on, what the kernel executes from the last MARK_BEGIN(n) to MARK_END(n)
+ * is one, unless that is nothing.
  *
  * Written from QEMU's documentation of the plugin interface, docs/devel/tcg-plugins: version 1, or,
  * with PLUGIN_VERSION=4, what QEMU 10 has.
@@ -258,6 +261,15 @@ static void victim_enters(unsigned cpu, void *data)
     victim_own += victim_measured ? (uintptr_t)data : 0;
 }
 
+static void victim_executes(unsigned cpu, void *data)
+{
+    struct insn *insn = data;
+
+    (void)cpu;
+    counts[insn->where]++;
+    insn->for_victim += victim_measured;
+}
+
 static void others_enter(unsigned cpu, void *data)
 {
     (void)data;
@@ -363,6 +375,11 @@ static void path_keep(struct row *row)
     row->path_insns = n;
 }
 
+static bool kernel_only(const struct row *row)
+{
+    return row >= &rows[ROW_KERNEL_FIRST];
+}
+
 static void occurrence_end(struct row *row)
 {
     uint64_t warm_ups = row > &rows[ROW_ONCE_LAST] ? WARM_UPS : 0;
@@ -370,9 +387,11 @@ static void occurrence_end(struct row *row)
 
     row->begun = false;
     rows_open--;
+    if (kernel_only(row) && counts[IN_KERNEL] == row->begin[IN_KERNEL])
+        return;
     if (row->times >= ROUNDS || row->times++ < warm_ups)
         return;
-    for (int i = 0; i < PLACES; i++) {
+    for (int i = 0; i < (kernel_only(row) ? IN_KERNEL + 1 : PLACES); i++) {
         spent.in[i] = counts[i] - row->begin[i];
         spent.sum += spent.in[i];
     }
@@ -432,7 +451,9 @@ static void mark(unsigned cpu, void *data)
         once_end(number / 2);
         return;
     }
-    if (row->begun)
+    if (row->begun && number % 2 == 0 && kernel_only(row))
+        rows_open--;
+    else if (row->begun)
         occurrence_end(row);
     if (number % 2 == 0)
         occurrence_begin(row);
@@ -509,14 +530,19 @@ static void look_for_milestones(enum where where)
         once_end(ROW_GUEST);
 }
 
+static bool in_victim(const struct qemu_plugin_insn *insn)
+{
+    uint64_t address = qemu_plugin_insn_vaddr(insn);
+
+    return address >= victim_lo && address < victim_hi;
+}
+
 /* A block that an exception ends early counts whole: a few instructions too many. */
 static void watch_victim(struct qemu_plugin_tb *tb, size_t n)
 {
     struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
-    uint64_t address = qemu_plugin_insn_vaddr(first);
-    bool is = address >= victim_lo && address < victim_hi;
 
-    qemu_plugin_register_vcpu_insn_exec_cb(first, is ? victim_enters : others_enter,
+    qemu_plugin_register_vcpu_insn_exec_cb(first, in_victim(first) ? victim_enters : others_enter,
                                            QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)n);
 }
 
@@ -543,6 +569,9 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
                                                    insn_keep(insn, code, where));
         } else if (paths_name) {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, outside, QEMU_PLUGIN_CB_NO_REGS,
+                                                   insn_keep(insn, code, where));
+        } else if (victim_name && in_victim(insn)) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, victim_executes, QEMU_PLUGIN_CB_NO_REGS,
                                                    insn_keep(insn, code, where));
         } else {
             count_one(insn, where);
@@ -581,7 +610,7 @@ static void write_paths(void)
         fclose(file);
 }
 
-/* Every instruction of the kernel's on behalf of the victim. */
+/* Every instruction of the victim's, and of the kernel's on its behalf. */
 static void write_victim(void)
 {
     FILE *file = create(victim_name);

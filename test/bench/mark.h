@@ -49,11 +49,17 @@ enum bench_row {
     ROW_SEND_1M,
     ROW_ONE_WAY_1M,
     ROW_ROUND_1M,
+    /* turns.h */
+    ROW_SWITCH,
+    ROW_WAKE_GUEST,
+    ROW_WAKE_SERVICE,
     ROWS
 };
 #define ROW_ONCE_LAST ROW_SHELL
-#define WARM_UPS      20
-#define ROUNDS        (WARM_UPS + 1000)
+/* From there on only what the kernel executes counts, from the last MARK_BEGIN on. */
+#define ROW_KERNEL_FIRST ROW_SWITCH
+#define WARM_UPS         20
+#define ROUNDS           (WARM_UPS + 1000)
 
 #define MARK_FIRST      0x4B00
 #define MARK(number)    __asm__ volatile("movz xzr, %0" : : "i"(MARK_FIRST + (number)) : "memory")

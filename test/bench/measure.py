@@ -23,6 +23,8 @@ from rows import ROWS  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get('KEEL_BUILD', HERE.parents[1] / 'build'))
 TOLERANCE = 1.03
+# With 4 CPUs a turn here or there is another matter whenever anything changes.
+TOLERANCES = {'policies': 1.1}
 
 
 def masked(tap):
@@ -55,8 +57,9 @@ def costs(tap):
         report(f'{row.title}: {number(value)}{limit}{", Xen " + number(row.xen) if row.xen else ""}'
                f'{" (" + parts + ")" if parts else ""}')
         if same:
-            tap.check(f'{row.title}: {number(value)}, at most {TOLERANCE} times what is recorded: '
-                      f'{number(before["rows"][row.name])}', value <= TOLERANCE * before['rows'][row.name])
+            most, tolerance = before['rows'].get(row.name, 0), TOLERANCES.get(row.run, TOLERANCE)
+            tap.check(f'{row.title}: {number(value)}, at most {tolerance} times what is recorded: {number(most)}',
+                      value <= tolerance * most)
         else:
             tap.check(f'{row.title}: {number(value)} # SKIP recorded with {before["made-with"]}', True)
     for line in messages.lines(second, xen.recorded()):

@@ -5,16 +5,28 @@ import html
 import pathlib
 import tempfile
 
+import policies
 from rows import ROWS
 from runs import BUILD, RUNS, Failure, paths, profiles, run
-from symbols import Insn, Symbols, stacks
+from symbols import KERNEL, Insn, Symbols, insn_read, stacks
 
 ONCE = {'reset-builder': 'BUILDER', 'reset-guest': 'GUEST', 'hash': 'GUEST', 'shell': 'SHELL'}
 
 
 def path_stacks(symbols, row):
     """(stack, instructions) in the order of execution: of the cheapest of many times."""
-    return stacks(symbols, paths(row.run)[row.mark])
+    insns = paths(row.run)[row.mark]
+    if row.run == 'turns':
+        insns = [insn for insn in insns if KERNEL[0] <= insn.address < KERNEL[1]]
+    return stacks(symbols, insns)
+
+
+def policy_stacks(symbols, row):
+    """A second of a policy's work: program and function only."""
+    with tempfile.NamedTemporaryFile('r') as file:
+        policies.run(row.name.partition('-')[2], f'victim-in={file.name}')
+        insns = [insn_read(line) for line in file.read().splitlines()]
+    return [(tuple(place), n) for place, n in flat(symbols, insns).most_common()]
 
 
 def masked_stacks(symbols):
@@ -126,13 +138,15 @@ def flame(title, found):
 
 
 def profile(row):
-    messages = row.run is not None and row.run.startswith('messages-')
-    symbols = Symbols(BUILD, BUILD / f'test/guests/{"messages" if messages else "bench"}.elf')
+    guest = RUNS[row.run].guest if row.run in RUNS else 'bench'
+    symbols = Symbols(BUILD, BUILD / f'test/guests/{guest}.elf')
     if row.name == 'memory':
         raise Failure('that row has no instructions')
     ordered = row.mark or row.name == 'masked'
     if row.mark:
         found = path_stacks(symbols, row)
+    elif row.run == 'policies':
+        found = policy_stacks(symbols, row)
     else:
         found = masked_stacks(symbols) if ordered else once_stacks(symbols, row)
     print(f'{row.title}: {sum(n for _, n in found):,} instructions\n')
@@ -144,4 +158,4 @@ def profile(row):
     print(f'\nflame graph: {path}')
 
 
-assert {row.name for row in ROWS if not row.mark} == {*ONCE, 'share', 'memory', 'masked'}
+assert {row.name for row in ROWS if not row.mark} == {*ONCE, 'share', 'memory', 'masked', *(f'policy-{name}' for name in policies.ARGUMENTS)}

@@ -62,8 +62,7 @@ class Symbols:
         build = pathlib.Path(build)
         self.kernel = Program(build / 'kernel/kernel.elf')
         self.services = [Program(path) for path in
-                         [*sorted((build / 'services').rglob('*')), build / 'test/bench/bench-service',
-                          build / 'test/bench/bench-messages']
+                         [*sorted((build / 'services').rglob('*')), *sorted((build / 'test/bench').glob('bench-*'))]
                          if path.is_file() and path.open('rb').read(4) == b'\x7fELF' and not path.suffix]
         self.guest = guest and Program(pathlib.Path(guest))
 
