@@ -280,6 +280,7 @@ static void settle_all(void)
 static void machine_init(uint32_t registers)
 {
     lrs = registers;
+    memset(vcpu, 0, sizeof(vcpu));
     memset(hardware, 0, sizeof(hardware));
     memset(physical_active, 0, sizeof(physical_active));
     domain.vcpus = VCPUS;

@@ -689,14 +689,6 @@ bool vgic_pending(struct vcpu *vcpu)
     return next != NO_CHOICE && CHOICE_PRIORITY(next) < vmcr >> 24;
 }
 
-/* The lock itself is kept: a call for the previous life may still hold it. */
-static void bank_reset(struct vgic_bank *bank)
-{
-    lock_take(&bank->lock);
-    memset((char *)bank + sizeof(bank->lock), 0, sizeof(*bank) - sizeof(bank->lock));
-    lock_release(&bank->lock);
-}
-
 void vgic_domain_init(struct domain *domain, uint32_t spis)
 {
     struct vgic *vgic = &domain->arch.vgic;
@@ -707,8 +699,9 @@ void vgic_domain_init(struct domain *domain, uint32_t spis)
     for (uint32_t i = 0; i < ARRAY_LENGTH(vgic->spi); i++) {
         struct vgic_bank *bank = &vgic->spi[i];
 
-        bank_reset(bank);
+        /* The lock itself is kept: a call for the previous life may still hold it. */
         lock_take(&bank->lock);
+        memset((char *)bank + sizeof(bank->lock), 0, sizeof(*bank) - sizeof(bank->lock));
         assign(&bank->target[0], ~0u, true);
         lock_release(&bank->lock);
     }
@@ -719,15 +712,10 @@ void vgic_vcpu_init(struct vcpu *vcpu)
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     struct vgic_bank *bank = &vgic->private;
 
-    bank_reset(bank);
     lock_take(&bank->lock);
     assign(&bank->edge, (1u << VGIC_SGIS) - 1, true);
     assign(&bank->target[vcpu->index], ~0u, true);
     lock_release(&bank->lock);
-    vgic->dirty = 0;
-    vgic->held = 0;
-    vgic->used = 0;
-    vgic->watch = 0;
     vgic->control = VGIC_CONTROL_NONE;
 }
 

@@ -94,7 +94,7 @@ struct vgic {
 
 /* A new life: SPIs level, to vCPU 0; SGIs edge, PPIs level; all disabled, group 0, priority 0. */
 void vgic_domain_init(struct domain *domain, uint32_t spis);
-void vgic_vcpu_init(struct vcpu *vcpu);
+void vgic_vcpu_init(struct vcpu *vcpu); /* which is all zeros */
 
 /* The SPI is the physical interrupt of the same number: vgic_raise(.., true) when that was taken
  * (it is not deactivated then), gic_spi_disable when the domain ends. */
