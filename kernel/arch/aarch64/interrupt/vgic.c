@@ -240,8 +240,7 @@ static uint32_t bank_mask(uint32_t intid, uint32_t count, uint32_t n)
 bool vgic_has(const struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t count)
 {
     return vcpu < domain->vcpus && count && count <= 32 &&
-           intid <= VGIC_PRIVATE + domain->arch.vgic.spis &&
-           count <= VGIC_PRIVATE + domain->arch.vgic.spis - intid;
+           (uint64_t)intid + count <= VGIC_PRIVATE + domain->arch.vgic.spis;
 }
 
 bool vgic_configure_valid(const struct domain *domain, struct keel_irq_configure entry)
@@ -721,12 +720,11 @@ void vgic_vcpu_init(struct vcpu *vcpu)
 
 void vgic_back(struct domain *domain, uint32_t intid)
 {
-    struct vgic_bank *bank;
+    if (intid >= VGIC_PRIVATE && intid - VGIC_PRIVATE < domain->arch.vgic.spis) {
+        struct vgic_bank *bank = bank_of(domain, 0, intid / 32);
 
-    if (intid < VGIC_PRIVATE || intid - VGIC_PRIVATE >= domain->arch.vgic.spis)
-        return;
-    bank = bank_of(domain, 0, intid / 32);
-    lock_take(&bank->lock);
-    assign(&bank->hw, 1u << intid % 32, true);
-    lock_release(&bank->lock);
+        lock_take(&bank->lock);
+        assign(&bank->hw, 1u << intid % 32, true);
+        lock_release(&bank->lock);
+    }
 }
