@@ -135,8 +135,6 @@
 #define EC_SMC64 0x17
 #define EC_SYSREG 0x18
 #define EC_IABORT_LOW 0x20
-#define EC_IABORT 0x21
 #define EC_DABORT_LOW 0x24
-#define EC_DABORT 0x25
 
 #endif

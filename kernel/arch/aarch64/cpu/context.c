@@ -293,39 +293,28 @@ static void install(struct cpu *cpu, struct vcpu *vcpu)
     cpu->arch.context = vcpu;
 }
 
-/* A synchronous exception that the machine takes at EL1, as if the instruction at pc had caused it:
- * Arm ARM J1, AArch64.TakeException. Where a CPU does not have a field, its bit here has no effect. */
-static void inject(struct vcpu *vcpu, uint64_t esr, uint64_t far)
+/* The synchronous exception that the machine `takes` at EL1, as if the instruction at pc had caused it: an
+ * undefined one, or one that ends in a synchronous External abort, not on a walk (DFSC 0b010000). Arm
+ * ARM J1, AArch64.TakeException. Where a CPU does not have a field, its bit here has no effect. */
+static void inject(struct vcpu *vcpu)
 {
+    bool abort = vcpu->takes == VCPU_TAKES_ABORT;
     struct arch_registers *registers = &vcpu->registers;
     uint64_t mode = registers->pstate & 0x1f;
     uint64_t offset = mode == SPSR_EL1H ? 0x200 : mode == 0x4 ? 0 : mode & SPSR_NRW ? 0x600 : 0x400;
     uint64_t kept = registers->pstate & (SPSR_NZCV | SPSR_DIT | SPSR_PAN);
     uint64_t sctlr = sysreg_read(sctlr_el1);
+    /* From EL1 the class is the next one. */
+    uint64_t ec = ESR_EC(vcpu->arch.fault_esr) + (mode & 0xf ? 1 : 0);
+    uint64_t esr = ec << 26 | ESR_IL | 0x10 | (vcpu->arch.fault_esr & ISS_WNR);
 
     sysreg_write(elr_el1, registers->pc);
     sysreg_write(spsr_el1, registers->pstate);
-    sysreg_write(esr_el1, esr);
-    sysreg_write(far_el1, far);
+    sysreg_write(esr_el1, abort ? esr : ESR_IL);
+    sysreg_write(far_el1, abort ? vcpu->arch.fault_far : 0);
     registers->pc = sysreg_read(vbar_el1) + offset;
     registers->pstate = kept | (sctlr & SCTLR_SPAN ? 0 : SPSR_PAN) |
                         (sctlr & SCTLR_DSSBS ? SPSR_SSBS : 0) | SPSR_TCO | SPSR_DAIF | SPSR_EL1H;
-}
-
-static void inject_pending(struct vcpu *vcpu)
-{
-    bool el1 = (vcpu->registers.pstate & 0xf) != 0;
-
-    if (vcpu->takes == VCPU_TAKES_ABORT) {
-        bool fetch = ESR_EC(vcpu->arch.fault_esr) == EC_IABORT_LOW;
-        uint64_t ec = fetch ? (el1 ? EC_IABORT : EC_IABORT_LOW) : (el1 ? EC_DABORT : EC_DABORT_LOW);
-
-        /* Synchronous External abort, not on a walk: DFSC 0b010000. */
-        inject(vcpu, ec << 26 | ESR_IL | 0x10 | (fetch ? 0 : vcpu->arch.fault_esr & ISS_WNR),
-               vcpu->arch.fault_far);
-    } else {
-        inject(vcpu, ESR_IL, 0);
-    }
     vcpu->takes = VCPU_TAKES_NOTHING;
 }
 
@@ -339,7 +328,7 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
         timer_fold(vcpu);
     vgic_fill(vcpu);
     if (unlikely(vcpu->takes))
-        inject_pending(vcpu);
+        inject(vcpu);
 }
 
 void arch_timer_expired(struct vcpu *vcpu)
