@@ -18,7 +18,6 @@ struct arch_cpu {
     struct vcpu *context; /* whose light state (stage 2, controls, thread registers) is installed */
     struct vcpu *loaded;  /* machine whose EL1 state and list registers are in the registers */
     struct vcpu *fp;      /* whose FP/SIMD state is in the registers */
-    uint64_t hcr;         /* as in the register */
     bool fp_allowed;      /* CPTR_EL2 lets FP/SIMD be used */
     bool neutral;         /* EL1 controls are the constants, not the loaded machine's */
     struct {

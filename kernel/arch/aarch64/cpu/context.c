@@ -86,7 +86,6 @@ void context_init_cpu(struct cpu *cpu)
     sysreg_write(mdscr_el1, 0);
     sysreg_write(hcr_el2, HCR_MACHINE);
     isb();
-    cpu->arch.hcr = HCR_MACHINE;
     cpu->arch.neutral = true;
 }
 
@@ -163,16 +162,15 @@ static void controls_load(struct cpu *cpu, struct vcpu *vcpu)
 }
 
 /* Stage 2: walks are off. */
-static void space_set(struct cpu *cpu, struct vcpu *vcpu, uint64_t hcr)
+static void space_set(struct vcpu *vcpu, uint64_t hcr)
 {
-    if (cpu->arch.hcr & HCR_TGE) {
+    if (sysreg_read(hcr_el2) & HCR_TGE) {
         sysreg_write(hcr_el2, HCR_MACHINE);
         isb();
     }
     sysreg_write(vttbr_el2, vcpu->domain->space.ttbr);
     isb();
     sysreg_write(hcr_el2, hcr);
-    cpu->arch.hcr = hcr;
 }
 
 /* EL1 state. */
@@ -274,7 +272,7 @@ static void install(struct cpu *cpu, struct vcpu *vcpu)
     if (vcpu->user) {
         if (!cpu->arch.neutral)
             controls_save(cpu);
-        space_set(cpu, vcpu, HCR_USER);
+        space_set(vcpu, HCR_USER);
     } else {
         if (cpu->arch.loaded != vcpu) {
             if (cpu->arch.loaded)
@@ -282,7 +280,7 @@ static void install(struct cpu *cpu, struct vcpu *vcpu)
             load(cpu, vcpu);
         }
         if (cpu->arch.neutral) {
-            space_set(cpu, vcpu, HCR_MACHINE);
+            space_set(vcpu, HCR_MACHINE);
             controls_load(cpu, vcpu);
         }
     }
