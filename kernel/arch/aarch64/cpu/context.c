@@ -178,16 +178,12 @@ static void space_set(struct vcpu *vcpu, uint64_t hcr)
 /* The virtual timer's line (L6). As long as it is high its physical interrupt is held, or a vCPU that
  * was not loaded had it from its software timer: then it is looked at again at each entry, and when the
  * guest ends the interrupt. */
-static bool timer_was_high(const struct vcpu *vcpu) NO_LOCK_ANALYSIS
+static void timer_fold(struct vcpu *vcpu) NO_LOCK_ANALYSIS
 {
-    return vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1;
-}
+    const uint64_t high = CNT_ENABLE | CNT_ISTATUS;
 
-static void timer_fold(struct vcpu *vcpu)
-{
-    uint64_t ctl = sysreg_read(cntv_ctl_el0);
-
-    if ((ctl & (CNT_ENABLE | CNT_IMASK | CNT_ISTATUS)) == (CNT_ENABLE | CNT_ISTATUS))
+    if (likely(!(vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1)) ||
+        (sysreg_read(cntv_ctl_el0) & (high | CNT_IMASK)) == high)
         return;
     vgic_fold(vcpu);
     vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
@@ -322,8 +318,7 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
         install(cpu, vcpu);
     if (vcpu->user)
         return;
-    if (unlikely(timer_was_high(vcpu)))
-        timer_fold(vcpu);
+    timer_fold(vcpu);
     vgic_fill(vcpu);
     if (unlikely(vcpu->takes))
         inject(vcpu);
