@@ -35,7 +35,7 @@ noreturn void check_failed(const char *file, int line, const char *condition);
 
 /* The kernel's console. How many characters it took now; bytes <= 128. */
 must_check uint64_t print_text(const char *text, uint64_t bytes);
-/* %s %d %u %x, %ld..., %c. Polls: at boot, and at the end of the builder. */
+/* %s %u %x %lu %lx. Polls: at boot, and at the end of the builder. */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Without the lock, whose holder may be what is broken. */
 void print_broken(const char *format, ...) __attribute__((format(printf, 1, 2)));

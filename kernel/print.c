@@ -37,30 +37,19 @@ static void put_string(const char *string) REQUIRES(console_lock)
 static void vprint(const char *format, va_list args) REQUIRES(console_lock)
 {
     for (; *format; format++) {
-        bool wide = false;
+        bool wide;
 
         if (*format != '%') {
             put(*format);
             continue;
         }
-        if (*++format == 'l') {
-            wide = true;
-            format++;
-        }
-        switch (*format) {
-        case 's':
+        wide = *++format == 'l';
+        format += wide;
+        if (*format == 's')
             put_string(va_arg(args, const char *));
-            break;
-        case 'u':
-            put_number(wide ? va_arg(args, uint64_t) : va_arg(args, uint32_t), 10);
-            break;
-        case 'x':
-            put_number(wide ? va_arg(args, uint64_t) : va_arg(args, uint32_t), 16);
-            break;
-        default:
-            put(*format);
-            break;
-        }
+        else
+            put_number(wide ? va_arg(args, uint64_t) : va_arg(args, uint32_t),
+                       *format == 'x' ? 16 : 10);
     }
 }
 
