@@ -30,22 +30,18 @@ bool kernel_owns(uint64_t lo, uint64_t hi)
 /* Clean free pages for the builder's own tables, before there is anybody to ask for them. */
 static void builder_pool(struct domain *builder)
 {
-    for (uint32_t i = 0; i < platform.nextents; i++) {
-        const struct keel_extent *extent = &platform.extent[i];
+    const struct keel_extent *extent = platform.extent;
 
-        if (extent->kind != KEEL_EXTENT_FREE || extent->pages < BUILDER_POOL_PAGES)
-            continue;
-        for (uint64_t done = 0; done < BUILDER_POOL_PAGES;) {
-            int64_t pages = frames_scrub(PADDR(extent->pa + done * KEEL_PAGE_SIZE),
-                                         BUILDER_POOL_PAGES - done);
+    while (extent->kind != KEEL_EXTENT_FREE || extent->pages < BUILDER_POOL_PAGES)
+        CHECK(++extent < platform.extent + platform.nextents);
+    for (uint64_t done = 0; done < BUILDER_POOL_PAGES;) {
+        int64_t pages =
+            frames_scrub(PADDR(extent->pa + done * KEEL_PAGE_SIZE), BUILDER_POOL_PAGES - done);
 
-            CHECK(pages > 0);
-            done += (uint64_t)pages;
-        }
-        CHECK(space_pool_add(&builder->space, PADDR(extent->pa), BUILDER_POOL_PAGES) == 0);
-        return;
+        CHECK(pages > 0);
+        done += (uint64_t)pages;
     }
-    CHECK(!"free memory for the builder");
+    CHECK(space_pool_add(&builder->space, PADDR(extent->pa), BUILDER_POOL_PAGES) == 0);
 }
 
 static void builder_edges(struct domain *builder)
