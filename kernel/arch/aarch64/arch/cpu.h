@@ -4,7 +4,6 @@
 #define KERNEL_ARCH_CPU_H
 
 #include "arch/registers.h"
-#include "interrupt/gic.h"
 #include <keel/boot.h>
 
 #define CPU_BYTES 8192u /* at the top of the CPU's area; the stack ends below */
