@@ -8,7 +8,7 @@
 #define CPU_CURRENT 0
 #define CPU_ATTENTION 16
 #define CPU_CONTEXT 24
-#define VCPU_USER 1316 /* a word, of which the last byte is `takes`; what is between, machines do not have */
+#define VCPU_USER 1300 /* a word, of which the last byte is `takes`; what is between, machines do not have */
 #define VCPU_DIRTY 680
 #define VCPU_LINE 488
 #define TIMER_BIT 27

@@ -31,7 +31,6 @@ struct arch_vcpu {
     struct arch_el1 el1;
     struct vgic_vcpu vgic;
     struct gic_state gic;
-    uint64_t mpidr;
     uint64_t fault_far, fault_esr; /* of the access that is served, or ends in an external abort */
     const struct route *recent;    /* where the last one that was served went, or NULL */
     struct arch_fp fp;

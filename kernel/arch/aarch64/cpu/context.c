@@ -231,7 +231,7 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
     /* What the hidden DISR_EL1 is for a machine, and nothing traps. */
     if (ID_FIELD(sysreg_read(id_aa64pfr0_el1), ID_AA64PFR0_RAS))
         sysreg_write(VDISR_EL2, 0);
-    sysreg_write(vmpidr_el2, vcpu->arch.mpidr);
+    sysreg_write(vmpidr_el2, 0x80000000u | vcpu->index);
     LOAD(cntv_cval, cntv_cval_el0, cntv_ctl, cntv_ctl_el0)
     gic_state_load(&vcpu->arch.gic);
 }
@@ -333,7 +333,6 @@ void arch_timer_expired(struct vcpu *vcpu)
 
 void arch_vcpu_init(struct vcpu *vcpu)
 {
-    vcpu->arch.mpidr = 0x80000000u | vcpu->index;
     if (!vcpu->user) {
         vgic_vcpu_init(vcpu);
         arch_vcpu_start(vcpu, 0, 0);
