@@ -41,12 +41,11 @@ static void traps_init(void)
     uint64_t pfr0 = sysreg_read(id_aa64pfr0_el1);
     uint64_t pmu = ID_FIELD(sysreg_read(id_aa64dfr0_el1), ID_AA64DFR0_PMUVER);
     uint64_t fgt = ID_FIELD(sysreg_read(id_aa64mmfr0_el1), ID_AA64MMFR0_FGT);
-    bool pmu_there = pmu != 0 && pmu != 15;
 
     sysreg_write(cptr_el2, CPTR_BASE | CPTR_TFP);
     /* Debug, PMU, profiling and trace registers. HPMN: all counters; none would be unpredictable. */
     sysreg_write(mdcr_el2, MDCR_TPM | MDCR_TPMCR | MDCR_TDA | MDCR_TDOSA | MDCR_TDRA | MDCR_TPMS |
-                               MDCR_TTRF | (pmu_there ? PMCR_N(sysreg_read(pmcr_el0)) : 0));
+                               MDCR_TTRF | (pmu && pmu != 15 ? PMCR_N(sysreg_read(pmcr_el0)) : 0));
     if (ID_FIELD(sysreg_read(id_aa64mmfr1_el1), ID_AA64MMFR1_HCX))
         sysreg_write(HCRX_EL2, HCRX_TALLINT);
     if (fgt >= 1) {
