@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers for entry.S; arch/cpu.c asserts that they are right. */
+/* Numbers for entry.S; cpu/start.c asserts that they are right. */
 #ifndef KERNEL_ARCH_OFFSETS_H
 #define KERNEL_ARCH_OFFSETS_H
 
@@ -11,7 +11,8 @@
 #define VCPU_USER 1300 /* a word, of which the last byte is `takes`; what is between, machines do not have */
 #define VCPU_DIRTY 680
 #define VCPU_LINE 488
-#define TIMER_BIT 27
+/* The virtual timer's interrupt, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
+#define KEEL_TIMER_VIRTUAL 27
 /* RW; above all not E2H, whatever the firmware left. */
 #define HCR_EL2_VALUE 0x80000000
 /* RES1 (31, 23), 4 KiB granule, inner-shareable write-back walks, 48 bits; PS is filled in. */

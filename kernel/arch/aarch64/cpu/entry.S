@@ -149,7 +149,7 @@ leave:
     tbnz w2, #0, 3f
     cbnz w2, 2f
     ldr w2, [x20, #VCPU_LINE]
-    tbnz w2, #TIMER_BIT, 2f
+    tbnz w2, #KEEL_TIMER_VIRTUAL, 2f
     add x2, x20, #VCPU_DIRTY
     ldar w2, [x2]
     cbz w2, 3f

@@ -15,7 +15,4 @@ void trap_irq(void);
 void trap_serror(void); /* also of the kernel: devices_wait */
 noreturn void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame);
 
-/* The virtual timer's, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
-#define KEEL_TIMER_VIRTUAL TIMER_BIT
-
 #endif
