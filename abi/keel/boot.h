@@ -107,7 +107,7 @@ struct keel_boot {
     struct keel_extent extent[KEEL_EXTENTS_MAX];
     struct keel_device_region device_region[KEEL_DEVICE_REGIONS_MAX]; /* mapped for the kernel */
 
-    uint64_t kernel_pa;     /* of the image, which is in one piece; its first page is the CPUs' entry */
+    uint64_t kernel_pa;     /* of the image, in one piece; its first page is the CPUs' entry */
     uint64_t page_table_pa; /* root of the kernel's stage 1 */
     uint64_t frame_table_pa;
     uint64_t frame_table_pages; /* of the table: 8 bytes for every page from ram_lo to ram_hi */
@@ -120,7 +120,7 @@ struct keel_boot {
     uint64_t gicr_pa, gicr_size; /* v3: redistributors, contiguous; v2: CPU interface */
     uint64_t gich_pa, gicv_pa;   /* v2 only */
     uint64_t console_pa;
-    uint32_t psci_conduit;
+    uint32_t psci_conduit;      /* HVC: the kernel, at EL2, cannot use it, and does without PSCI */
     uint32_t irq_timer_hyp;     /* INTID of the EL2 physical timer */
     uint32_t irq_timer_virtual; /* INTID of the virtual timer */
     uint32_t irq_maintenance;   /* INTID of the GIC's maintenance interrupt */

@@ -394,8 +394,7 @@ static void setup(void)
     CHECK(space_map(&user, PADDR(memory + (4 << 12)), IPA(SPACE_LIMIT - 4096), 0, 1, R | W) == 1);
     CHECK(space_map(&user, PADDR(memory + (5 << 12)), PAGE_IPA(48), 0, 1, R | W) == 1);
     CHECK(space_map(&user, PADDR(memory + KEEL_BLOCK_SIZE), PAGE_IPA(512), 9, 1, R | W) == 1);
-    CHECK(space_map_device(&user, PADDR(platform.console_pa), IPA(platform.console_pa), 0, 1) ==
-          1);
+    CHECK(space_map_device(&user, PADDR(platform.console_pa), IPA(platform.console_pa), 0, 1) == 1);
     CHECK(space_write(&user, PAGE_IPA(CODE), snippets, 256) == 0);
     CHECK(space_write(&other, PAGE_IPA(CODE), snippets, 256) == 0);
     CHECK(space_protect(&user, PAGE_IPA(CODE), 0, 1, R | X) == 1);
