@@ -41,7 +41,7 @@ def rights_mask(call):
 def stubs(calls):
     out = [HEAD, "#ifndef KEEL_CALLS_H\n#define KEEL_CALLS_H\n",
            "#include <keel/argo.h>\n#include <keel/domain.h>\n#include <keel/edge.h>\n"
-           "#include <keel/event.h>\n#include <keel/interrupt.h>\n#include <keel/plan.h>\n#include <keel/refusals.h>\n"
+           "#include <keel/event.h>\n#include <keel/interrupt.h>\n#include <keel/plan.h>\n#include <keel/refusals.h>\n#include <keel/trace.h>\n"
            "#include <keel/arch/call.h>\n"]
     for call in calls:
         params, values = [], []

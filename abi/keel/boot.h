@@ -22,7 +22,7 @@
 #define KEEL_BOOT_VERSION 1u
 
 #define KEEL_KERNEL_VA 0x0000800000000000ull
-#define KEEL_CPU_AREA  0x10000ull /* per CPU: 16 KiB unmapped, then 48 KiB mapped read-write */
+#define KEEL_CPU_AREA  0x20000ull /* per CPU: 16 KiB unmapped, then 112 KiB mapped read-write */
 #define KEEL_CPU_GUARD 0x4000ull
 #define KEEL_CPU_VA(n) (0x0000800040000000ull + (uint64_t)(n)*KEEL_CPU_AREA)
 

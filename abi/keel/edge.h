@@ -24,7 +24,7 @@ enum keel_right {
     KEEL_RIGHT_WATCH = 1u << 11,     /* be told of the target's start and death */
     KEEL_RIGHT_BUILD = 1u << 12,     /* create, fill and run the target; destroy it once it stopped */
     KEEL_RIGHT_SELF = 1u << 13,      /* manage own memory: map, unmap, protect (target: itself) */
-    KEEL_RIGHT_AUDIT = 1u << 14,     /* read the authority table and counters */
+    KEEL_RIGHT_AUDIT = 1u << 14,     /* read the authority table, counters and traces */
     KEEL_RIGHT_SYSTEM = 1u << 15,    /* write to the kernel's console, switch the machine off */
     KEEL_RIGHT_REGISTERS = 1u << 16, /* read and write the target's vCPU registers */
 };

@@ -663,6 +663,30 @@ HANDLER call_system_off(struct vcpu *caller, uint64_t reset)
     arch_system_off(reset);
 }
 
+HANDLER call_trace_read(struct vcpu *caller, uint64_t index, uint64_t from, uint64_t list,
+                        uint64_t n)
+{
+    struct cpu *cpu;
+    uint64_t next;
+    int64_t status;
+
+    if (index >= cpus_online || n > KEEL_TRACE_MOST)
+        return -KEEL_EINVAL;
+    __atomic_store_n(&traces, n != 0, __ATOMIC_RELAXED);
+    cpu = cpu_at((uint32_t)index);
+    next = __atomic_load_n(&cpu->trace_next, __ATOMIC_ACQUIRE);
+    if (next - from >= TRACE_RECORDS)
+        from = next - min(next, TRACE_RECORDS / 2);
+    n = min(n, min(next - from, TRACE_RECORDS - from % TRACE_RECORDS));
+    status = space_write(&caller->domain->space, IPA(list), &cpu->trace[from % TRACE_RECORDS],
+                         n * sizeof(cpu->trace[0]));
+    if (status < 0)
+        return status;
+    caller->registers.x[1] = from;
+    next = __atomic_load_n(&cpu->trace_next, __ATOMIC_ACQUIRE);
+    return next - from < TRACE_RECORDS ? (int64_t)n : -KEEL_EAGAIN;
+}
+
 /* What the table says of each of these. */
 #include "call_decoder.h"
 

@@ -3,9 +3,11 @@
 #include "cpu/cpu.h"
 
 #include "cpu/dispatch.h"
+#include "cpu/domain.h"
 #include "cpu/vcpu.h"
 
 uint32_t cpus_online;
+bool traces;
 
 void cpu_kick(uint32_t index)
 {
@@ -73,6 +75,29 @@ void cpu_alarm(struct cpu *cpu)
     cpu_arm(cpu);
 }
 
+static uint16_t who(const struct vcpu *vcpu)
+{
+    if (!vcpu)
+        return KEEL_TRACE_NOBODY;
+    return KEEL_TRACE_WHO(vcpu->domain->id, vcpu->domain->incarnation, vcpu->index);
+}
+
+not_inline void trace_write(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t detail)
+{
+    struct cpu *cpu = cpu_this();
+    uint64_t next = cpu->trace_next;
+
+    cpu->trace[next % TRACE_RECORDS] =
+        (struct keel_trace){time_now(), who(vcpu), who(cpu->owner), (uint16_t)kind, detail};
+    __atomic_store_n(&cpu->trace_next, next + 1, __ATOMIC_RELEASE);
+}
+
+void trace_run(const struct cpu *cpu)
+{
+    if (cpu->arch.context != cpu->current)
+        trace_write(KEEL_TRACE_RUN, cpu->current, cpu->turn_rank);
+}
+
 void cpu_attend(struct cpu *cpu)
 {
     if (cpu->late) {
@@ -82,8 +107,10 @@ void cpu_attend(struct cpu *cpu)
         cpu_window(); /* the step of a call, and the choice of what is next, each masked alone */
         __atomic_store_n(&cpu->grace, __atomic_load_n(&graces, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
         dispatch(cpu);
-        if (!cpu->current && !__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST))
+        if (!cpu->current && !__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST)) {
+            trace(KEEL_TRACE_RUN, NULL, 0);
             arch_idle(cpu);
+        }
     } else if (__atomic_exchange_n(&cpu->rearm, false, __ATOMIC_SEQ_CST)) {
         cpu_arm(cpu);
     }

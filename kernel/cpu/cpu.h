@@ -11,6 +11,9 @@
 #include "cpu/timer.h"
 #include "lock.h"
 #include <keel/plan.h>
+#include <keel/trace.h>
+
+#define TRACE_RECORDS 4096u
 
 struct vcpu;
 
@@ -73,6 +76,9 @@ struct cpu {
     uint64_t lease_end GUARDED_BY(lock);
     struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
     uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
+
+    uint64_t trace_next; /* atomic: how many records it has written */
+    struct keel_trace trace[TRACE_RECORDS]; /* record n at n % TRACE_RECORDS */
 };
 _Static_assert(sizeof(struct cpu) <= CPU_BYTES, "struct cpu fits its pages");
 
@@ -85,6 +91,16 @@ void cpu_attend(struct cpu *cpu);
 
 /* Makes a CPU choose again: now if it is this one, else by an IPI. */
 void cpu_kick(uint32_t cpu);
+
+/* What this CPU does is written down, as soon as somebody wants to read it: keel/trace.h. */
+extern bool traces; /* atomic */
+void trace_write(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t detail);
+void trace_run(const struct cpu *cpu); /* what runs from now on */
+static inline void trace(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t detail)
+{
+    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED)))
+        trace_write(kind, vcpu, detail);
+}
 
 /* Between the steps of a long call: lets interrupts in. Whether this CPU now has something better to
  * do than the next step: then the call comes back with what is done. */

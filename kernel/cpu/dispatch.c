@@ -392,6 +392,7 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
 /* What ran here goes on elsewhere, or later, or never. */
 static void release(struct cpu *cpu, struct vcpu *vcpu)
 {
+    trace(KEEL_TRACE_PREEMPTED, vcpu, !domain_runs(vcpu->domain));
     arch_save(cpu, vcpu);
     if (cpu->arch.loaded == vcpu)
         arch_unload(cpu);
@@ -492,7 +493,7 @@ void dispatch(struct cpu *cpu)
  * looked who is READY, and none while it looks: either it has seen this one, or this one is told. What a
  * service runs as may be the rank of the best of those who wait for it. A plan that is replaced meanwhile is
  * no harm: the CPU is told of that, too. */
-static bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSIS
+static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSIS
 {
     uint16_t shown = __atomic_load_n(&cpu->shown_rank, __ATOMIC_SEQ_CST);
     uint32_t i;
@@ -505,7 +506,7 @@ static bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSI
     return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].rank : RANK_BACKGROUND) < shown;
 }
 
-void dispatch_wake(struct vcpu *vcpu)
+static in_line void wake(struct vcpu *vcpu)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
     uint64_t cpus = vcpu->domain->cpus;
@@ -522,6 +523,21 @@ void dispatch_wake(struct vcpu *vcpu)
         target = (uint32_t)__builtin_ctzl(cpus);
     if (idle || wins(cpu_at(target), vcpu))
         cpu_kick(target);
+}
+
+/* Apart, or the common path would keep registers for it. */
+static not_inline void wake_traced(struct vcpu *vcpu)
+{
+    trace_write(KEEL_TRACE_WAKE, vcpu, vcpu->cpu);
+    wake(vcpu);
+}
+
+void dispatch_wake(struct vcpu *vcpu)
+{
+    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED)))
+        wake_traced(vcpu);
+    else
+        wake(vcpu);
 }
 
 void dispatch_yield(struct cpu *cpu)
@@ -620,6 +636,7 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
     if (cpu->slots)
         cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
     lock_release(&cpu->lock);
+    trace(KEEL_TRACE_COMMIT, cpu_this()->current, plan->cpu);
     cpu_kick(plan->cpu);
     return 0;
 }

@@ -40,6 +40,7 @@ void exit_raise(struct cpu *cpu, struct vcpu *vcpu, const struct route *route)
         if (likely(vcpu_claimed(cpu, server, 1ul << KEEL_EVENT_KERNEL)))
             cpu->current = server;
     } else {
+        trace(KEEL_TRACE_EXIT, vcpu, service->id);
         vcpu_signal(server, 1ul << KEEL_EVENT_KERNEL);
     }
 }

@@ -414,6 +414,7 @@ static uint64_t size_of(const char *type)
         {"struct keel_edge", sizeof(struct keel_edge)},
         {"struct keel_plan", sizeof(struct keel_plan)},
         {"struct keel_plan_vcpu", sizeof(struct keel_plan_vcpu)},
+        {"struct keel_trace", sizeof(struct keel_trace)},
         {"char", 1},
         {"void", 0},
     };
@@ -508,6 +509,8 @@ static void arguments(struct suite *suite, struct attempt *attempt)
         attempt->out_bytes = 2048;
     else if (attempt->number == GRAMMAR_PLAN_READ || attempt->number == GRAMMAR_IRQ_READ)
         attempt->out_bytes *= 32;
+    else if (attempt->number == GRAMMAR_TRACE_READ)
+        attempt->out_bytes *= attempt->x[3] <= KEEL_TRACE_MOST ? attempt->x[3] : 0;
     else if (attempt->number == GRAMMAR_COPY_FROM) {
         attempt->out = data_address(0); /* wherever its entries say */
         attempt->out_bytes = sizeof shadow;
@@ -691,7 +694,7 @@ static bool data_is_right(const struct attempt *attempt, int64_t result)
     uint64_t from = attempt->out, to;
     bool writes = attempt->out_bytes && attempt->expected == 0 &&
                   (result >= 0 || attempt->number == GRAMMAR_PLAN_COMMIT ||
-                   attempt->number == GRAMMAR_ARGO);
+                   attempt->number == GRAMMAR_ARGO || attempt->number == GRAMMAR_TRACE_READ);
     uint8_t *data = page[DATA];
     bool right;
 
@@ -730,7 +733,7 @@ static void attempt_make(struct suite *suite)
     arguments(suite, &attempt);
     attempt.expected = rights_say(suite, &attempt);
     if (one_in(suite, 64)) { /* no call at all */
-        static const uint64_t numbers[] = {GRAMMAR_CALLS, 39, 40, 64, 255, 1ull << 32, 1ull << 63, UINT64_MAX};
+        static const uint64_t numbers[] = {GRAMMAR_CALLS, GRAMMAR_CALLS + 1, 64, 255, 1ull << 32, 1ull << 63, UINT64_MAX};
 
         number = PICK(suite, numbers);
         attempt.expected = -KEEL_ENOSYS;

@@ -872,6 +872,59 @@ START_TEST(reserve_comes_first)
 }
 END_TEST
 
+/* The next record that tells something new: a choice that changes nothing is told, too. */
+static void traced(struct cpu *cpu, uint64_t *next, uint16_t kind, uint16_t who, uint16_t owner, uint16_t detail)
+{
+    const struct keel_trace *record = &cpu->trace[*next], *last = record;
+
+    while (*next && record->kind == KEEL_TRACE_RUN && last[-1].kind == KEEL_TRACE_RUN && record->who == last[-1].who)
+        last = record = &cpu->trace[++*next];
+    ck_assert_uint_lt(*next, cpu->trace_next);
+    ck_assert_msg(record->kind == kind && record->who == who && record->owner == owner && record->detail == detail,
+                  "record %lu: kind %u, %x on the time of %x, detail %u", *next, record->kind, record->who, record->owner,
+                  record->detail);
+    ck_assert(*next == 0 || record->time >= last[-1].time);
+    ++*next;
+}
+
+START_TEST(a_trace_tells_who_runs)
+{
+    struct keel_plan_slot slots[] = {slot(2, NONE, 1, 0), slot(1, NONE, 3, 0)};
+    struct cpu *cpu;
+    uint64_t next = 0;
+
+    machine_start(1);
+    cpu = cpu_at(0);
+    domain_make(1, 2, false, VCPU_WAITING);
+    domain_make(2, 1, false, VCPU_WAITING);
+    run_until(MS);
+    ck_assert_uint_eq(cpu->trace_next, 0); /* nobody has asked */
+    traces = true;
+    vcpu_kick(domains[1].vcpu[0]);
+    run_until(2 * MS);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 2, 0), 0);
+    run_until(3 * MS);
+    vcpu_kick(domains[2].vcpu[0]);
+    run_until(4 * MS);
+    sleep_current(0);
+    sleep_current(0);
+    traced(cpu, &next, KEEL_TRACE_WAKE, 0x100, KEEL_TRACE_NOBODY, 0);
+    traced(cpu, &next, KEEL_TRACE_RUN, 0x100, 0x100, RANK_BACKGROUND);
+    traced(cpu, &next, KEEL_TRACE_COMMIT, 0x100, 0x100, 0);
+    traced(cpu, &next, KEEL_TRACE_RUN, 0x100, 0x100, RANK_PLAN + 3);
+    traced(cpu, &next, KEEL_TRACE_WAKE, 0x200, 0x100, 0);
+    traced(cpu, &next, KEEL_TRACE_PREEMPTED, 0x100, 0x200, 0);
+    traced(cpu, &next, KEEL_TRACE_RUN, 0x200, 0x200, RANK_PLAN + 1);
+    traced(cpu, &next, KEEL_TRACE_RUN, 0x100, 0x100, RANK_PLAN + 3);
+    traced(cpu, &next, KEEL_TRACE_RUN, KEEL_TRACE_NOBODY, KEEL_TRACE_NOBODY, 0);
+    /* The oldest makes place. */
+    cpu->trace_next = TRACE_RECORDS * 3ul;
+    vcpu_kick(domains[1].vcpu[0]);
+    ck_assert_uint_eq(cpu->trace[0].kind, KEEL_TRACE_WAKE);
+    ck_assert_uint_eq(cpu->trace_next, TRACE_RECORDS * 3ul + 1);
+}
+END_TEST
+
 START_TEST(commits_are_checked)
 {
     struct keel_plan_bucket bucket = {.index = 1, .budget = MS, .period = 10 * MS};
@@ -990,6 +1043,7 @@ int main(void)
     tcase_add_test(tcase, the_lease_ends_hard_limits);
     tcase_add_test(tcase, a_dead_domain_leaves_its_cpu);
     tcase_add_test(tcase, reserve_comes_first);
+    tcase_add_test(tcase, a_trace_tells_who_runs);
     tcase_add_test(tcase, commits_are_checked);
     tcase_add_test(tcase, random_walk);
     suite_add_tcase(suite, tcase);

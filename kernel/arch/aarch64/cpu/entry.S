@@ -153,7 +153,10 @@ leave:
     add x2, x20, #VCPU_DIRTY
     ldar w2, [x2]
     cbz w2, 3f
-2:  mov x0, x19
+2:  adrp x2, traces
+    ldrb w2, [x2, #:lo12:traces]
+    cbnz w2, 5f
+6:  mov x0, x19
     mov x1, x20
     bl arch_enter
 3:  mov x0, x20
@@ -171,6 +174,9 @@ leave:
 4:  mov x0, x19
     bl cpu_attend
     b 1b
+5:  mov x0, x19
+    bl trace_run
+    b 6b
 
 /* A call of the firmware (SMC Calling Convention), of which it keeps as much as a function. */
     .global firmware_call

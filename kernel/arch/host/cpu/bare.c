@@ -40,6 +40,7 @@ void arch_unload(struct cpu *cpu)
 /* A machine's registers stay on the CPU until another machine runs there. */
 void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
 {
+    trace(KEEL_TRACE_RUN, vcpu, cpu->turn_rank);
     if (vcpu->user || cpu->arch.loaded == vcpu)
         return;
     if (cpu->arch.loaded)

@@ -212,6 +212,8 @@ static void install(struct cpu *cpu, struct vcpu *vcpu)
 void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
 {
     CHECK(cpu == cpu_this() && cpu->current == vcpu);
+    if (traces)
+        trace_run(cpu);
     if (cpu->arch.context != vcpu)
         install(cpu, vcpu);
     if (vcpu->user)
