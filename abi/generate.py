@@ -3,7 +3,7 @@
 """Everything that follows from the call table: generate.py KIND calls.toml > output
 
 stubs      keel/calls.h: what a service calls
-numbers    call_numbers.h: the calls' numbers
+numbers    call_numbers.h: of the calls that guests make, too
 decoder    call_decoder.h: the kernel's decoder, included behind the handlers
 reference  the reference page
 grammar    the call table as data, for the hostile suite and the fuzzers
@@ -69,10 +69,8 @@ def stubs(calls):
 
 
 def numbers(calls):
-    out = [HEAD, "#ifndef CALL_NUMBERS_H\n#define CALL_NUMBERS_H\n", "enum call_number {"]
-    out += [f"    CALL_{call['name'].upper()} = {call['number']}," for call in calls]
-    out.append(f"    CALLS = {len(calls)},\n}};\n_Static_assert(CALLS <= KEEL_CALLS_MAX, \"refusals\");\n\n#endif")
-    return out
+    named = ", ".join(f"CALL_{call['name'].upper()} = {call['number']}" for call in calls if call.get("guests"))
+    return [HEAD, f"#ifndef CALL_NUMBERS_H\n#define CALL_NUMBERS_H\n\nenum call_number {{ {named} }};\n\n#endif"]
 
 
 def decoder(calls):
@@ -80,7 +78,7 @@ def decoder(calls):
     out.append("{\n    struct domain *peer;\n    const struct keel_edge *edge;\n    int64_t status;\n")
     out.append("    switch (number) {")
     for call in calls:
-        out.append(f"    case CALL_{call['name'].upper()}:")
+        out.append(f"    case {call['number']}:")
         first = 0
         values = ["caller"]
         refused = ""
@@ -132,7 +130,7 @@ def errors_of(call, calls):
 
 
 def grammar(calls):
-    out = [HEAD, "#include <keel/edge.h>\n",
+    out = [HEAD, "#include <keel/edge.h>\n#include <keel/refusals.h>\n",
            "/* For each call: whom it needs a right for, what it may answer, and its arguments. */",
            "struct call_grammar {\n    const char *name;\n"
            "    unsigned rights;  /* enum keel_right, any of; 0: none */\n"
@@ -144,7 +142,8 @@ def grammar(calls):
            "    const char *argument[6];\n};\n",
            "enum call_grammar_number {"]
     out += [f"    GRAMMAR_{call['name'].upper()} = {call['number']}," for call in calls]
-    out += [f"    GRAMMAR_CALLS = {len(calls)},\n}};\n", "static const struct call_grammar call_grammar[] = {"]
+    out += [f"    GRAMMAR_CALLS = {len(calls)},\n}};",
+            "_Static_assert(GRAMMAR_CALLS <= KEEL_CALLS_MAX, \"refusals\");\n", "static const struct call_grammar call_grammar[] = {"]
     for call in calls:
         errors = errors_of(call, calls)
         if errors and len(errors) > 7:

@@ -13,8 +13,6 @@
 #include "cpu/vcpu.h"
 #include "interrupt/irq.h"
 
-#include "call_numbers.h"
-
 /* A handler has the shape that the decoder calls, whatever it needs of it. */
 #define HANDLER static int64_t
 #pragma GCC diagnostic ignored "-Wunused-parameter"

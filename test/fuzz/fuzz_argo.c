@@ -13,7 +13,7 @@
 #include "interrupt/irq.h"
 #include <keel/argo.h>
 
-#include "call_numbers.h"
+#include "call_grammar.h"
 
 #define EVENTS_MAX 120u
 #define ARGS       (WORLD_RW_IPA + 0xc000) /* arguments of calls */
@@ -104,7 +104,7 @@ static void registers(struct input *input, struct vcpu *vcpu)
         (void)put(vcpu, LISTS + 8 * i, &gfn, sizeof gfn);
     }
     if (put(vcpu, ARGS, &ring, sizeof ring))
-        (void)service_call(vcpu, CALL_ARGO, x);
+        (void)service_call(vcpu, GRAMMAR_ARGO, x);
 }
 
 static void unregisters(struct input *input, struct vcpu *vcpu)
@@ -114,7 +114,7 @@ static void unregisters(struct input *input, struct vcpu *vcpu)
     if (is_honest(vcpu->domain, ring.aport, ring.partner_id))
         return;
     if (put(vcpu, ARGS, &ring, sizeof ring))
-        (void)service_call(vcpu, CALL_ARGO, (uint64_t[6]){KEEL_ARGO_UNREGISTER_RING, ARGS});
+        (void)service_call(vcpu, GRAMMAR_ARGO, (uint64_t[6]){KEEL_ARGO_UNREGISTER_RING, ARGS});
 }
 
 /* The first 16 bytes say who sent it and how long it is; the rest is of one value. */
@@ -154,7 +154,7 @@ static void sends(struct input *input, struct vcpu *vcpu)
     if (how == 1)
         iov[0].pad = 1;
     if (put(vcpu, ARGS, &address, sizeof address) && put(vcpu, LISTS, iov, sizeof iov))
-        (void)service_call(vcpu, CALL_ARGO,
+        (void)service_call(vcpu, GRAMMAR_ARGO,
                            (uint64_t[6]){KEEL_ARGO_SENDV, ARGS, LISTS, niov, content.value});
 }
 
@@ -171,7 +171,7 @@ static void notifies(struct input *input, struct vcpu *vcpu)
 
         (void)put(vcpu, ARGS + sizeof data + i * sizeof entry, &entry, sizeof entry);
     }
-    (void)service_call(vcpu, CALL_ARGO,
+    (void)service_call(vcpu, GRAMMAR_ARGO,
                        (uint64_t[6]){KEEL_ARGO_NOTIFY, input_below(input, 4) ? ARGS : 0});
 }
 
@@ -211,7 +211,7 @@ static void register_honest(struct input *input, struct vcpu *vcpu)
         !put(vcpu, LISTS, &gfn, sizeof gfn))
         return;
     for (uint32_t i = 0; i < 100; i++) {
-        int64_t status = service_call(vcpu, CALL_ARGO,
+        int64_t status = service_call(vcpu, GRAMMAR_ARGO,
                                       (uint64_t[6]){KEEL_ARGO_REGISTER_RING, ARGS, LISTS, 1, 1});
 
         if (!vcpu->arch.again) {
@@ -263,10 +263,10 @@ static void changes_memory(struct input *input, struct vcpu *vcpu)
     uint64_t self = KEEL_PEER(0, vcpu->domain->incarnation);
 
     if (input_below(input, 2))
-        (void)service_call(vcpu, CALL_MEMORY_UNMAP, (uint64_t[6]){self, ipa, 0, count});
+        (void)service_call(vcpu, GRAMMAR_MEMORY_UNMAP, (uint64_t[6]){self, ipa, 0, count});
     else
         (void)service_call(
-            vcpu, CALL_MEMORY_PROTECT,
+            vcpu, GRAMMAR_MEMORY_PROTECT,
             (uint64_t[6]){self, ipa, 0, count,
                           KEEL_PERM_READ | (input_below(input, 2) * KEEL_PERM_WRITE)});
 }
@@ -278,19 +278,19 @@ static void rebuild(struct vcpu *builder, uint16_t id)
     uint64_t peer = KEEL_PEER(id, domains[id].incarnation);
 
     must(world_store(builder->domain, ARGS, &domains[id].params, sizeof domains[id].params));
-    if (service_call(builder, CALL_DOMAIN_CREATE, (uint64_t[6]){peer, ARGS}) < 0)
+    if (service_call(builder, GRAMMAR_DOMAIN_CREATE, (uint64_t[6]){peer, ARGS}) < 0)
         return;
     honest[id].there = false; /* whatever the last life ended of */
     peer = KEEL_PEER(id, domains[id].incarnation);
     for (uint64_t page = 0; page < 32; page += 8)
-        must(service_call(builder, CALL_MEMORY_SCRUB,
+        must(service_call(builder, GRAMMAR_MEMORY_SCRUB,
                           (uint64_t[6]){pa + page * KEEL_PAGE_SIZE, 8}) == 8);
-    must(service_call(builder, CALL_MEMORY_POOL, (uint64_t[6]){peer, pa, 16}) == 0);
-    must(service_call(builder, CALL_MEMORY_MAP,
+    must(service_call(builder, GRAMMAR_MEMORY_POOL, (uint64_t[6]){peer, pa, 16}) == 0);
+    must(service_call(builder, GRAMMAR_MEMORY_MAP,
                       (uint64_t[6]){peer, pa + 16 * KEEL_PAGE_SIZE, WORLD_RW_IPA, 0, WORLD_RW,
                                     KEEL_PERM_READ | KEEL_PERM_WRITE}) == WORLD_RW);
-    must(service_call(builder, CALL_DOMAIN_SEAL, (uint64_t[6]){peer}) == 0);
-    must(service_call(builder, CALL_DOMAIN_RUN, (uint64_t[6]){peer}) == 0);
+    must(service_call(builder, GRAMMAR_DOMAIN_SEAL, (uint64_t[6]){peer}) == 0);
+    must(service_call(builder, GRAMMAR_DOMAIN_RUN, (uint64_t[6]){peer}) == 0);
 }
 
 /* The builder ends a service, clears it away, or gives it a new life. */
@@ -301,11 +301,11 @@ static void builder_acts(struct input *input, struct vcpu *vcpu)
 
     switch (input_below(input, 4)) {
     case 0:
-        (void)service_call(vcpu, CALL_DOMAIN_STOP, (uint64_t[6]){peer, KEEL_STOP_KILLED});
+        (void)service_call(vcpu, GRAMMAR_DOMAIN_STOP, (uint64_t[6]){peer, KEEL_STOP_KILLED});
         break;
     case 1:
     case 2:
-        (void)service_call(vcpu, CALL_DOMAIN_DESTROY, (uint64_t[6]){peer});
+        (void)service_call(vcpu, GRAMMAR_DOMAIN_DESTROY, (uint64_t[6]){peer});
         break;
     default:
         rebuild(vcpu, id);
@@ -349,7 +349,7 @@ static void service_acts(struct input *input, struct vcpu *vcpu)
         changes_memory(input, vcpu);
         break;
     case 13:
-        (void)service_call(vcpu, CALL_WAIT, (uint64_t[6]){host_now + input_take(input, 2)});
+        (void)service_call(vcpu, GRAMMAR_WAIT, (uint64_t[6]){host_now + input_take(input, 2)});
         break;
     default:
         scribbles(input, vcpu);
@@ -377,7 +377,7 @@ static void event(struct input *input)
     else if (cpu->current->domain->id == KEEL_DOMAIN_BUILDER && how % 2)
         builder_acts(input, cpu->current);
     else if (cpu->current->domain->id == KEEL_DOMAIN_BUILDER)
-        (void)service_call(cpu->current, CALL_YIELD, (uint64_t[6]){0});
+        (void)service_call(cpu->current, GRAMMAR_YIELD, (uint64_t[6]){0});
     else
         service_acts(input, cpu->current);
     (void)host_leave();

@@ -15,7 +15,7 @@
 #include "memory/stage2.h"
 #include "snapshot.h"
 
-#include "call_numbers.h"
+#include "call_grammar.h"
 
 #define PAGES     (HOST_RAM_BYTES / KEEL_PAGE_SIZE)
 #define PA(page)  (HOST_RAM_PA + (uint64_t)(page)*KEEL_PAGE_SIZE)
@@ -143,7 +143,8 @@ static void give(const void *value, size_t bytes)
 static void edge(uint16_t holder, uint32_t index, const struct keel_edge *value)
 {
     give(value, sizeof(*value));
-    must(CALL(CALL_EDGE_SET, KEEL_PEER(holder, domains[holder].incarnation), index, SCRATCH) == 0);
+    must(CALL(GRAMMAR_EDGE_SET, KEEL_PEER(holder, domains[holder].incarnation), index, SCRATCH) ==
+         0);
 }
 
 static struct keel_edge edge_to(uint16_t target, uint32_t rights)
@@ -224,7 +225,7 @@ static void create(uint16_t id, uint32_t kind, uint32_t n, uint64_t cpus, uint32
     };
 
     give(&params, sizeof(params));
-    must(CALL(CALL_DOMAIN_CREATE, KEEL_PEER(id, 0), SCRATCH) > 0);
+    must(CALL(GRAMMAR_DOMAIN_CREATE, KEEL_PEER(id, 0), SCRATCH) > 0);
 }
 
 static keel_peer peer(uint16_t id)
@@ -235,7 +236,7 @@ static keel_peer peer(uint16_t id)
 static void scrub(uint64_t pa, uint64_t pages)
 {
     while (pages) {
-        int64_t done = CALL(CALL_MEMORY_SCRUB, pa, pages);
+        int64_t done = CALL(GRAMMAR_MEMORY_SCRUB, pa, pages);
 
         must(done > 0);
         pa += (uint64_t)done * KEEL_PAGE_SIZE;
@@ -247,22 +248,22 @@ static void scrub(uint64_t pa, uint64_t pages)
 static void fill(uint16_t id, uint64_t page)
 {
     scrub(PA(page), 64);
-    must(CALL(CALL_MEMORY_POOL, peer(id), PA(page), 32) == 0);
+    must(CALL(GRAMMAR_MEMORY_POOL, peer(id), PA(page), 32) == 0);
     if (domains[id].kind == KEEL_DOMAIN_MACHINE) {
         uint64_t block = PA(512u * (id - 3u + 1u));
 
         scrub(block, 512);
-        must(CALL(CALL_MEMORY_MAP, peer(id), block, WORLD_GUEST_IPA, 9, 1, R | W | X) == 1);
+        must(CALL(GRAMMAR_MEMORY_MAP, peer(id), block, WORLD_GUEST_IPA, 9, 1, R | W | X) == 1);
     } else {
-        must(CALL(CALL_MEMORY_MAP, peer(id), PA(page + 32), WORLD_RW_IPA, 0, WORLD_RW, R | W) ==
+        must(CALL(GRAMMAR_MEMORY_MAP, peer(id), PA(page + 32), WORLD_RW_IPA, 0, WORLD_RW, R | W) ==
              WORLD_RW);
-        must(CALL(CALL_MEMORY_MAP, peer(0), PA(page + 48), 0x80000, 0, 1, R | W) == 1);
-        must(CALL(CALL_MEMORY_DONATE, peer(id), 0x80000, WORLD_RX_IPA, 0, 1, R | X) == 1);
+        must(CALL(GRAMMAR_MEMORY_MAP, peer(0), PA(page + 48), 0x80000, 0, 1, R | W) == 1);
+        must(CALL(GRAMMAR_MEMORY_DONATE, peer(id), 0x80000, WORLD_RX_IPA, 0, 1, R | X) == 1);
     }
     if (id == 4)
-        must(CALL(CALL_MEMORY_MAP, peer(id), WORLD_DEVICE, WORLD_DEVICE, 0, 1, KEEL_PERM_DEVICE) ==
-             1);
-    must(CALL(CALL_DOMAIN_SEAL, peer(id)) == 0);
+        must(CALL(GRAMMAR_MEMORY_MAP, peer(id), WORLD_DEVICE, WORLD_DEVICE, 0, 1,
+                  KEEL_PERM_DEVICE) == 1);
+    must(CALL(GRAMMAR_DOMAIN_SEAL, peer(id)) == 0);
 }
 
 /* As a guest's kernel would have it: interrupts of every kind can be delivered. */
@@ -292,12 +293,12 @@ static void make_running(void)
     for (uint16_t id = 1; id <= 5; id++)
         fill(id, 104u + 64u * id);
     scrub(WORLD_FREE_PA, 64); /* of which 6 has something already */
-    must(CALL(CALL_MEMORY_POOL, peer(6), WORLD_FREE_PA, 8) == 0);
-    must(CALL(CALL_MEMORY_MAP, peer(6), WORLD_FREE_PA + 8 * KEEL_PAGE_SIZE, WORLD_RW_IPA, 0, 4,
+    must(CALL(GRAMMAR_MEMORY_POOL, peer(6), WORLD_FREE_PA, 8) == 0);
+    must(CALL(GRAMMAR_MEMORY_MAP, peer(6), WORLD_FREE_PA + 8 * KEEL_PAGE_SIZE, WORLD_RW_IPA, 0, 4,
               R | W) == 4);
-    must(CALL(CALL_AUTHORITY_SEAL, 0) == 0);
+    must(CALL(GRAMMAR_AUTHORITY_SEAL, 0) == 0);
     for (uint16_t id = 1; id <= 5; id++)
-        must(CALL(CALL_DOMAIN_RUN, peer(id)) == 0);
+        must(CALL(GRAMMAR_DOMAIN_RUN, peer(id)) == 0);
     interrupts_on(&domains[4]);
     interrupts_on(&domains[5]);
     pass_all();

@@ -15,7 +15,7 @@
 #include "memory/address.h"
 #include <unistd.h>
 
-#include "call_numbers.h"
+#include "call_grammar.h"
 
 #define LINE      64u
 #define ARGS      WORLD_RW_IPA /* first page of each service */
