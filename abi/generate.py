@@ -83,9 +83,9 @@ def decoder(calls):
         values = ["caller"]
         refused = ""
         if has_peer(call):
-            name = "authority_peer_any" if call.get("any_incarnation") else "authority_peer"
-            out.append(f"        status = {name}(caller->domain, x[0], {rights_mask(call)}, &peer, &edge);")
-            refused = "unlikely(status < 0) ? status : "
+            out.append(f"        status = authority_peer(caller->domain, x[0], {rights_mask(call)}, &peer, &edge);")
+            past = " && status != -KEEL_ESTALE" if call.get("any_incarnation") else ""
+            refused = f"unlikely(status < 0{past}) ? status : "
             values += ["peer", "edge"]
             first = 1
         elif call["rights"]:

@@ -28,8 +28,8 @@ static uint32_t device_edges GUARDED_BY(authority_lock);
     (KEEL_RIGHT_RECEIVE | KEEL_RIGHT_DEVICE | KEEL_RIGHT_SCHEDULE | KEEL_RIGHT_SELF |              \
      KEEL_RIGHT_AUDIT | KEEL_RIGHT_SYSTEM)
 
-int64_t authority_peer_any(const struct domain *caller, keel_peer peer, uint32_t rights,
-                           struct domain **target, const struct keel_edge **edge)
+int64_t authority_peer(const struct domain *caller, keel_peer peer, uint32_t rights,
+                       struct domain **target, const struct keel_edge **edge)
 {
     uint32_t index = KEEL_PEER_EDGE(peer);
 
@@ -39,16 +39,6 @@ int64_t authority_peer_any(const struct domain *caller, keel_peer peer, uint32_t
     if (unlikely(!((*edge)->rights & rights)))
         return -KEEL_EACCES;
     *target = &domains[(*edge)->target];
-    return 0;
-}
-
-int64_t authority_peer(const struct domain *caller, keel_peer peer, uint32_t rights,
-                       struct domain **target, const struct keel_edge **edge)
-{
-    int64_t status = authority_peer_any(caller, peer, rights, target, edge);
-
-    if (unlikely(status < 0))
-        return status;
     return likely((*target)->incarnation == KEEL_PEER_INCARNATION(peer)) ? 0 : -KEEL_ESTALE;
 }
 
@@ -74,24 +64,15 @@ bool authority_device(const struct domain *domain, uint64_t pa, uint64_t bytes)
     return false;
 }
 
-static struct authority_port *port_find(struct domain *domain, uint32_t port)
+static struct authority_port *port_make(struct authority *authority, uint32_t port)
 {
-    struct authority *authority = &domain->authority;
+    const struct authority_port *found = authority_port(authority, port);
+    struct authority_port *entry =
+        &authority->port[found ? found - authority->port : authority->ports];
 
-    for (uint32_t i = 0; i < authority->ports; i++)
-        if (authority->port[i].port == port)
-            return &authority->port[i];
-    return NULL;
-}
-
-static struct authority_port *port_make(struct domain *domain, uint32_t port)
-{
-    struct authority_port *entry = port_find(domain, port);
-
-    if (!entry) {
-        entry = &domain->authority.port[domain->authority.ports];
+    if (!found) {
         *entry = (struct authority_port){.port = port};
-        __atomic_store_n(&domain->authority.ports, domain->authority.ports + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&authority->ports, authority->ports + 1, __ATOMIC_RELEASE);
     }
     return entry;
 }
@@ -147,7 +128,8 @@ static int64_t edge_check(struct domain *holder, uint32_t index, const struct ke
     }
     if ((edge->rights & KEEL_RIGHT_CALLS) && target->authority.calls.lo)
         return -KEEL_EEXIST;
-    if ((edge->rights & (KEEL_RIGHT_SEND | KEEL_RIGHT_RECEIVE)) && !port_find(target, edge->port) &&
+    if ((edge->rights & (KEEL_RIGHT_SEND | KEEL_RIGHT_RECEIVE)) &&
+        !authority_port(&target->authority, edge->port) &&
         target->authority.ports == AUTHORITY_PORTS_MAX)
         return -KEEL_ENOSPC;
     if (edge->rights & KEEL_RIGHT_DEVICE) {
@@ -181,9 +163,9 @@ static void edge_act(struct domain *holder, uint32_t index, const struct keel_ed
     if (edge->rights & KEEL_RIGHT_CALLS)
         authority->calls = (struct route){.lo = 1, .service = holder, .edge = (uint16_t)index};
     if (edge->rights & KEEL_RIGHT_SEND)
-        port_make(target, edge->port)->senders |= 1ul << holder->id;
+        port_make(authority, edge->port)->senders |= 1ul << holder->id;
     if (edge->rights & KEEL_RIGHT_RECEIVE)
-        port_make(target, edge->port)->receives = true;
+        port_make(authority, edge->port)->receives = true;
     if (edge->rights & KEEL_RIGHT_WATCH)
         authority->watchers |= 1ul << holder->id;
     if (edge->rights & KEEL_RIGHT_DEVICE)

@@ -42,12 +42,8 @@ struct authority {
 
 bool authority_is_sealed(void);
 
-/* As authority_peer, whatever incarnation is named. */
-must_check int64_t authority_peer_any(const struct domain *caller, keel_peer peer, uint32_t rights,
-                                      struct domain **target, const struct keel_edge **edge);
-
 /* The peer of a call: its domain, if the caller's edge grants one of `rights` and the incarnation is
- * right. -EACCES, -ESTALE. `edge` out, may be NULL. */
+ * right. -EACCES; -ESTALE: `target` and `edge` are filled in all the same. */
 must_check int64_t authority_peer(const struct domain *caller, keel_peer peer, uint32_t rights,
                                   struct domain **target, const struct keel_edge **edge);
 
