@@ -57,8 +57,8 @@ bool authority_device(const struct domain *domain, uint64_t pa, uint64_t bytes)
     for (uint32_t i = 0; i < KEEL_EDGES_MAX; i++) {
         const struct keel_edge *edge = &domain->authority.edge[i];
 
-        if ((edge->rights & KEEL_RIGHT_DEVICE) && pa >= edge->memory_lo && pa <= edge->memory_hi &&
-            bytes - 1 <= edge->memory_hi - pa)
+        if ((edge->rights & KEEL_RIGHT_DEVICE) &&
+            window_has(edge->memory_lo, edge->memory_hi, pa, bytes))
             return true;
     }
     return false;

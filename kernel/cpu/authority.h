@@ -51,6 +51,12 @@ must_check int64_t authority_edge_set(struct domain *holder, uint32_t index,
                                       const struct keel_edge *edge);
 must_check int64_t authority_seal(void);
 
+/* Whether `count` numbers from `first` on, at least one, all lie within an edge's window. */
+static inline bool window_has(uint64_t lo, uint64_t hi, uint64_t first, uint64_t count)
+{
+    return first >= lo && first <= hi && count - 1 <= hi - first;
+}
+
 /* Who serves an access to ipa by the domain, or NULL. */
 const struct route *authority_route(const struct domain *domain, uint64_t ipa);
 

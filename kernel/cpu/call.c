@@ -24,15 +24,10 @@ HANDLER call_null(struct vcpu *caller)
 
 /* Virtual interrupts. */
 
-static bool window_irqs(const struct keel_edge *edge, uint64_t first, uint64_t count)
-{
-    return first >= edge->irq_lo && first <= edge->irq_hi && count - 1 <= edge->irq_hi - first;
-}
-
 /* Who configures has all of them: one service does, and orders its calls (L8). */
 static bool window_all(const struct keel_edge *edge, const struct domain *peer)
 {
-    return window_irqs(edge, 0, VGIC_PRIVATE + peer->params.spis);
+    return window_has(edge->irq_lo, edge->irq_hi, 0, VGIC_PRIVATE + peer->params.spis);
 }
 
 /* A machine that lives, or is being built. */
@@ -70,7 +65,7 @@ HANDLER call_irq_raise(struct vcpu *caller, struct domain *peer, const struct ke
     if (level > 1 || !has_irqs(peer) || intid < VGIC_PRIVATE || intid > UINT16_MAX ||
         !vgic_has(peer, 0, (uint32_t)intid, 1))
         return -KEEL_EINVAL;
-    if (!window_irqs(edge, intid, 1))
+    if (!window_has(edge->irq_lo, edge->irq_hi, intid, 1))
         return -KEEL_EACCES;
     vgic_raise(peer, (uint32_t)intid, level);
     return 0;
@@ -85,7 +80,7 @@ HANDLER call_irq_read(struct vcpu *caller, struct domain *peer, const struct kee
     if (n == 0 || n > KEEL_IRQ_READS_MAX || !has_irqs(peer) || vcpu >= KEEL_VCPUS_MAX ||
         intid > UINT16_MAX || !vgic_has(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n))
         return -KEEL_EINVAL;
-    if (!window_irqs(edge, intid, n))
+    if (!window_has(edge->irq_lo, edge->irq_hi, intid, n))
         return -KEEL_EACCES;
     status = vgic_read(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n, state);
     return status < 0 ? status
@@ -451,12 +446,6 @@ HANDLER call_memory_donate(struct vcpu *caller, struct domain *peer, const struc
 
 #define COPY_BYTES_MAX 4096u
 
-/* The window holds the whole range; bytes > 0. */
-static bool window_has(const struct keel_edge *edge, uint64_t ipa, uint64_t bytes)
-{
-    return ipa >= edge->memory_lo && ipa <= edge->memory_hi && bytes - 1 <= edge->memory_hi - ipa;
-}
-
 /* At most COPY_BYTES_MAX in all; the caller comes again for the rest. */
 static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                     uint64_t list, uint64_t n, bool to_peer)
@@ -473,7 +462,8 @@ static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_
     if (status < 0)
         return status;
     for (i = 0; i < n; i++)
-        if (entry[i].bytes && !window_has(edge, entry[i].there, entry[i].bytes))
+        if (entry[i].bytes &&
+            !window_has(edge->memory_lo, edge->memory_hi, entry[i].there, entry[i].bytes))
             return -KEEL_EACCES;
     caller->registers.x[1] = 0;
     for (i = 0; i < n; i++) {
