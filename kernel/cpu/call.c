@@ -454,41 +454,29 @@ static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_
     struct keel_copy entry[KEEL_COPIES_MAX];
     uint64_t left = COPY_BYTES_MAX;
     int64_t status;
-    uint64_t i;
 
     if (n == 0 || n > KEEL_COPIES_MAX)
         return -KEEL_EINVAL;
     status = space_read(here, IPA(list), entry, n * sizeof(entry[0]));
     if (status < 0)
         return status;
-    for (i = 0; i < n; i++)
+    for (uint64_t i = 0; i < n; i++)
         if (entry[i].bytes &&
             !window_has(edge->memory_lo, edge->memory_hi, entry[i].there, entry[i].bytes))
             return -KEEL_EACCES;
-    caller->registers.x[1] = 0;
-    for (i = 0; i < n; i++) {
-        uint64_t done = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t bytes = min(entry[i].bytes, left);
+        struct ipa mine = IPA(entry[i].here), theirs = IPA(entry[i].there);
+        int64_t done = to_peer ? space_copy(&peer->space, theirs, here, mine, bytes)
+                               : space_copy(here, mine, &peer->space, theirs, bytes);
 
-        while (done < entry[i].bytes && left) {
-            uint64_t bytes = min(entry[i].bytes - done, left);
-            struct ipa mine = IPA(entry[i].here + done);
-            struct ipa theirs = IPA(entry[i].there + done);
-
-            status = to_peer ? space_copy(&peer->space, theirs, here, mine, bytes)
-                             : space_copy(here, mine, &peer->space, theirs, bytes);
-            if (status <= 0) {
-                caller->registers.x[1] = done;
-                return i || done ? (int64_t)i : status;
-            }
-            done += (uint64_t)status;
-            left -= (uint64_t)status;
-        }
-        if (done < entry[i].bytes) {
-            caller->registers.x[1] = done;
-            break;
-        }
+        caller->registers.x[1] = done > 0 ? (uint64_t)done : 0;
+        left -= caller->registers.x[1];
+        if (caller->registers.x[1] < entry[i].bytes)
+            return i || done > 0 ? (int64_t)i : done;
     }
-    return (int64_t)i;
+    caller->registers.x[1] = 0;
+    return (int64_t)n;
 }
 
 HANDLER call_copy_from(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
