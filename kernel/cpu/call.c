@@ -252,15 +252,10 @@ HANDLER call_domain_ping(struct vcpu *caller, struct domain *peer, const struct 
 
 /* Virtual CPUs. */
 
-static struct vcpu *vcpu_of(struct domain *domain, uint64_t index)
-{
-    return index < domain->vcpus ? domain->vcpu[index] : NULL;
-}
-
 HANDLER call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t index, uint64_t pc, uint64_t x0)
 {
-    struct vcpu *vcpu = vcpu_of(peer, index);
+    struct vcpu *vcpu = domain_vcpu(peer, index);
     uint8_t loaded;
 
     /* Only a machine's: at `pc`, a vCPU is at EL1. */
@@ -284,7 +279,7 @@ HANDLER call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct k
 HANDLER call_vcpu_state(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t index)
 {
-    struct vcpu *vcpu = vcpu_of(peer, index);
+    struct vcpu *vcpu = domain_vcpu(peer, index);
 
     if (!vcpu)
         return -KEEL_EINVAL;
@@ -298,17 +293,10 @@ static bool may_see_registers(const struct domain *peer, const struct keel_edge 
            __atomic_load_n(&peer->state, __ATOMIC_ACQUIRE) == KEEL_DOMAIN_BUILDING;
 }
 
-static bool vcpu_rests(const struct vcpu *vcpu)
-{
-    uint8_t state = __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE);
-
-    return state != VCPU_RUNNING && state != VCPU_STARTING;
-}
-
 HANDLER call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                        uint64_t index, uint64_t address)
 {
-    struct vcpu *vcpu = vcpu_of(peer, index);
+    struct vcpu *vcpu = domain_vcpu(peer, index);
     struct keel_registers registers;
     uint64_t seq;
 
@@ -328,9 +316,9 @@ HANDLER call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct ke
 HANDLER call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t index, uint64_t address)
 {
-    struct vcpu *vcpu = vcpu_of(peer, index);
+    struct vcpu *vcpu = domain_vcpu(peer, index);
+    enum vcpu_state then = VCPU_OFF;
     struct keel_registers registers;
-    bool waits = false;
     int64_t status;
 
     if (!vcpu)
@@ -341,18 +329,15 @@ HANDLER call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct k
     if (status < 0)
         return status;
     if (!vcpu_change(vcpu, VCPU_OFF, VCPU_STARTING)) {
-        waits = vcpu->user && vcpu_change(vcpu, VCPU_WAITING, VCPU_STARTING);
-        if (!waits)
+        if (!vcpu->user || !vcpu_change(vcpu, VCPU_WAITING, VCPU_STARTING))
             return -KEEL_EBUSY;
+        then = VCPU_READY;
     }
     arch_registers_write(vcpu, &registers);
-    if (waits) {
-        vcpu->waits = false; /* nothing replaces what was written */
-        __atomic_store_n(&vcpu->state, VCPU_READY, __ATOMIC_SEQ_CST);
+    vcpu->waits = false; /* nothing replaces what was written */
+    __atomic_store_n(&vcpu->state, (uint8_t)then, __ATOMIC_SEQ_CST);
+    if (then == VCPU_READY)
         dispatch_wake(vcpu);
-    } else {
-        __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
-    }
     return 0;
 }
 

@@ -225,16 +225,10 @@ static bool vcpu_idle(struct vcpu *vcpu)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
 
-    if (loaded != CPU_NONE) {
-        cpu_kick(loaded);
+    if (loaded != CPU_NONE || !vcpu_rests(vcpu)) {
+        cpu_kick(loaded != CPU_NONE ? loaded : vcpu->cpu);
         return false;
     }
-    if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING) {
-        cpu_kick(vcpu->cpu);
-        return false;
-    }
-    if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_STARTING)
-        return false;
     __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
     dispatch_unready(vcpu);
     timer_cancel(&vcpu->timer);

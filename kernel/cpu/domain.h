@@ -59,6 +59,12 @@ static inline bool domain_exists(const struct domain *domain)
     return __atomic_load_n(&domain->state, __ATOMIC_ACQUIRE) != KEEL_DOMAIN_ABSENT;
 }
 
+/* NULL: it has none with that index, or is being destroyed. */
+static inline struct vcpu *domain_vcpu(const struct domain *domain, uint64_t index)
+{
+    return index < domain->vcpus ? domain->vcpu[index] : NULL;
+}
+
 must_check int64_t domain_create(struct domain *domain, const struct keel_domain_params *params);
 must_check int64_t domain_seal(struct domain *domain);
 must_check int64_t domain_run(struct domain *domain);

@@ -47,8 +47,7 @@ void exit_raise(struct cpu *cpu, struct vcpu *vcpu, const struct route *route)
 
 inline struct vcpu *exit_find(const struct domain *service, struct domain *peer, uint64_t seq)
 {
-    uint32_t index = seq % SEQ_STEP;
-    struct vcpu *vcpu = index < peer->vcpus ? peer->vcpu[index] : NULL;
+    struct vcpu *vcpu = domain_vcpu(peer, seq % SEQ_STEP);
 
     if (!vcpu || __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) != VCPU_BLOCKED ||
         vcpu->exit.service != service || vcpu->exit.message.seq != seq)

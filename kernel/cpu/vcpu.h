@@ -88,6 +88,14 @@ must_check static inline bool vcpu_change(struct vcpu *vcpu, uint8_t from, enum 
                                        __ATOMIC_RELAXED);
 }
 
+/* Nobody is changing its registers: no CPU that runs it, and nobody who sets them. */
+static inline bool vcpu_rests(const struct vcpu *vcpu)
+{
+    uint8_t state = __atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST);
+
+    return state != VCPU_RUNNING && state != VCPU_STARTING;
+}
+
 /* Sets bits of a service's event word and wakes it. Any CPU, any lock below vgic.lock not held. */
 void vcpu_signal(struct vcpu *vcpu, uint64_t events);
 
