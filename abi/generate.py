@@ -84,13 +84,16 @@ def decoder(calls):
         refused = ""
         if has_peer(call):
             out.append(f"        status = authority_peer(caller->domain, x[0], {rights_mask(call)}, &peer, &edge);")
+            if call.get("builds"):
+                out.append("        status = status ?: may_build(caller, peer);")
             past = " && status != -KEEL_ESTALE" if call.get("any_incarnation") else ""
             refused = f"unlikely(status < 0{past}) ? status : "
             values += ["peer", "edge"]
             first = 1
         elif call["rights"]:
             refused = f"unlikely(!(caller->domain->authority.self & ({rights_mask(call)}))) ? -KEEL_EACCES : "
-        values += [f"x[{n}]" for n in range(first, len(call["args"]))]
+        values += [f"domain_vcpu(peer, x[{n}])" if arg["class"] == "vcpu" else f"x[{n}]"
+                   for n, arg in enumerate(call["args"]) if n >= first]
         out.append(f"        return {refused}call_{call['name']}({', '.join(values)});")
     out.append("    default:\n        return -KEEL_ENOSYS;\n    }\n}")
     return out

@@ -253,9 +253,8 @@ HANDLER call_domain_ping(struct vcpu *caller, struct domain *peer, const struct 
 /* Virtual CPUs. */
 
 HANDLER call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                        uint64_t index, uint64_t pc, uint64_t x0)
+                        struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 {
-    struct vcpu *vcpu = domain_vcpu(peer, index);
     uint8_t loaded;
 
     /* Only a machine's: at `pc`, a vCPU is at EL1. */
@@ -277,10 +276,8 @@ HANDLER call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct k
 }
 
 HANDLER call_vcpu_state(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                        uint64_t index)
+                        struct vcpu *vcpu)
 {
-    struct vcpu *vcpu = domain_vcpu(peer, index);
-
     if (!vcpu)
         return -KEEL_EINVAL;
     return __atomic_load_n(&vcpu->state, __ATOMIC_ACQUIRE) != VCPU_OFF;
@@ -294,9 +291,8 @@ static bool may_see_registers(const struct domain *peer, const struct keel_edge 
 }
 
 HANDLER call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                       uint64_t index, uint64_t address)
+                       struct vcpu *vcpu, uint64_t address)
 {
-    struct vcpu *vcpu = domain_vcpu(peer, index);
     struct keel_registers registers;
     uint64_t seq;
 
@@ -314,9 +310,8 @@ HANDLER call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct ke
 }
 
 HANDLER call_vcpu_write(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
-                        uint64_t index, uint64_t address)
+                        struct vcpu *vcpu, uint64_t address)
 {
-    struct vcpu *vcpu = domain_vcpu(peer, index);
     enum vcpu_state then = VCPU_OFF;
     struct keel_registers registers;
     int64_t status;
@@ -354,25 +349,15 @@ HANDLER call_memory_scrub(struct vcpu *caller, uint64_t pa, uint64_t pages)
     return done > 0 ? done : step;
 }
 
-/* Building ends at the seal; a domain may always change its own memory. */
-static bool may_build(const struct vcpu *caller, const struct domain *peer)
-{
-    return peer == caller->domain || peer->state == KEEL_DOMAIN_BUILDING;
-}
-
 HANDLER call_memory_pool(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                          uint64_t pa, uint64_t pages)
 {
-    if (!may_build(caller, peer))
-        return -KEEL_EBUSY;
     return space_pool_add(&peer->space, PADDR(pa), pages);
 }
 
 HANDLER call_memory_map(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t pa, uint64_t ipa, uint64_t order, uint64_t count, uint64_t perm)
 {
-    if (!may_build(caller, peer))
-        return -KEEL_EBUSY;
     if ((order != 0 && order != KEEL_BLOCK_ORDER) || count == 0 || count > 1ul << 28 ||
         perm > (KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_EXEC | KEEL_PERM_DEVICE))
         return -KEEL_EINVAL;
@@ -390,8 +375,6 @@ HANDLER call_memory_map(struct vcpu *caller, struct domain *peer, const struct k
 HANDLER call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                           uint64_t ipa, uint64_t order, uint64_t count)
 {
-    if (!may_build(caller, peer))
-        return -KEEL_EBUSY;
     if (order > KEEL_BLOCK_ORDER)
         return -KEEL_EINVAL;
     return space_unmap(&peer->space, IPA(ipa), (uint32_t)order, count);
@@ -402,8 +385,6 @@ HANDLER call_memory_protect(struct vcpu *caller, struct domain *peer, const stru
 {
     int64_t status;
 
-    if (!may_build(caller, peer))
-        return -KEEL_EBUSY;
     if (order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
         return -KEEL_EINVAL;
     do
@@ -418,10 +399,8 @@ HANDLER call_memory_donate(struct vcpu *caller, struct domain *peer, const struc
 {
     int64_t status;
 
-    if (peer == caller->domain || order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
+    if (order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
         return -KEEL_EINVAL;
-    if (peer->state != KEEL_DOMAIN_BUILDING)
-        return -KEEL_EBUSY;
     do
         status = space_donate(&caller->domain->space, IPA(from), &peer->space, IPA(to),
                               (uint32_t)order, count, (uint32_t)perm);
@@ -646,6 +625,12 @@ HANDLER call_trace_read(struct vcpu *caller, uint64_t index, uint64_t from, uint
     caller->registers.x[1] = from;
     next = __atomic_load_n(&cpu->trace_next, __ATOMIC_ACQUIRE);
     return next - from < TRACE_RECORDS ? (int64_t)n : -KEEL_EAGAIN;
+}
+
+/* Building ends at the seal; a domain may always change its own memory. */
+static int64_t may_build(const struct vcpu *caller, const struct domain *peer)
+{
+    return peer == caller->domain || peer->state == KEEL_DOMAIN_BUILDING ? 0 : -KEEL_EBUSY;
 }
 
 /* What the table says of each of these. */

@@ -453,7 +453,7 @@ static uint64_t argument(struct suite *suite, struct attempt *attempt, uint32_t 
 
     if (strcmp(class, "peer") == 0)
         return peer(suite, call->rights);
-    if (strcmp(class, "index") == 0)
+    if (strcmp(class, "index") == 0 || strcmp(class, "vcpu") == 0)
         return small(suite, strcmp(call->argument[i], "vcpu") == 0 ? 0 : 64);
     if (strcmp(class, "pa") == 0)
         return physical(suite);
