@@ -358,26 +358,23 @@ HANDLER call_memory_pool(struct vcpu *caller, struct domain *peer, const struct 
 HANDLER call_memory_map(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         uint64_t pa, uint64_t ipa, uint64_t order, uint64_t count, uint64_t perm)
 {
-    if ((order != 0 && order != KEEL_BLOCK_ORDER) || count == 0 || count > 1ul << 28 ||
-        perm > (KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_EXEC | KEEL_PERM_DEVICE))
-        return -KEEL_EINVAL;
     if (perm & KEEL_PERM_DEVICE) {
-        if (!authority_device(peer, pa, count << (order + KEEL_PAGE_SHIFT)))
+        if ((order != 0 && order != KEEL_BLOCK_ORDER) || count == 0 || count > 1ul << 28 ||
+            perm > (KEEL_PERM_READ | KEEL_PERM_WRITE | KEEL_PERM_EXEC | KEEL_PERM_DEVICE) ||
+            !authority_device(peer, pa, count << (order + KEEL_PAGE_SHIFT)))
             return -KEEL_EINVAL;
-        return space_map_device(&peer->space, PADDR(pa), IPA(ipa), (uint32_t)order, count);
+        return space_map_device(&peer->space, PADDR(pa), IPA(ipa), order, count);
     }
     /* Free memory is the builder's to hand out, to itself and to what it builds. */
     if (!(edge->rights & KEEL_RIGHT_BUILD) && caller->domain->id != KEEL_DOMAIN_BUILDER)
         return -KEEL_EACCES;
-    return space_map(&peer->space, PADDR(pa), IPA(ipa), (uint32_t)order, count, (uint32_t)perm);
+    return space_map(&peer->space, PADDR(pa), IPA(ipa), order, count, perm);
 }
 
 HANDLER call_memory_unmap(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                           uint64_t ipa, uint64_t order, uint64_t count)
 {
-    if (order > KEEL_BLOCK_ORDER)
-        return -KEEL_EINVAL;
-    return space_unmap(&peer->space, IPA(ipa), (uint32_t)order, count);
+    return space_unmap(&peer->space, IPA(ipa), order, count);
 }
 
 HANDLER call_memory_protect(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -385,10 +382,8 @@ HANDLER call_memory_protect(struct vcpu *caller, struct domain *peer, const stru
 {
     int64_t status;
 
-    if (order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
-        return -KEEL_EINVAL;
     do
-        status = space_protect(&peer->space, IPA(ipa), (uint32_t)order, count, (uint32_t)perm);
+        status = space_protect(&peer->space, IPA(ipa), order, count, perm);
     while (status == -KEEL_EAGAIN && !cpu_wanted());
     return status;
 }
@@ -399,11 +394,9 @@ HANDLER call_memory_donate(struct vcpu *caller, struct domain *peer, const struc
 {
     int64_t status;
 
-    if (order > KEEL_BLOCK_ORDER || perm > KEEL_PERM_DEVICE)
-        return -KEEL_EINVAL;
     do
-        status = space_donate(&caller->domain->space, IPA(from), &peer->space, IPA(to),
-                              (uint32_t)order, count, (uint32_t)perm);
+        status = space_donate(&caller->domain->space, IPA(from), &peer->space, IPA(to), order,
+                              count, perm);
     while (status == -KEEL_EAGAIN && !cpu_wanted());
     return status;
 }

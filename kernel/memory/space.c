@@ -138,7 +138,7 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
 
 /* ---- checks: they change nothing ---- */
 
-static bool perm_is_valid(const struct space *space, uint32_t perm)
+static bool perm_is_valid(const struct space *space, uint64_t perm)
 {
     const uint32_t write_exec = KEEL_PERM_WRITE | KEEL_PERM_EXEC;
 
@@ -147,7 +147,7 @@ static bool perm_is_valid(const struct space *space, uint32_t perm)
 }
 
 /* The first `max` of `count` blocks, or as many as the table has. -EINVAL. */
-static int64_t run_find(const struct space *space, struct ipa ipa, uint32_t order, uint64_t count,
+static int64_t run_find(const struct space *space, struct ipa ipa, uint64_t order, uint64_t count,
                         uint64_t max, struct run *run) REQUIRES(space->lock)
 {
     uint64_t size = KEEL_PAGE_SIZE << (order & KEEL_BLOCK_ORDER);
@@ -157,10 +157,10 @@ static int64_t run_find(const struct space *space, struct ipa ipa, uint32_t orde
         ipa.v >= SPACE_LIMIT || count > (SPACE_LIMIT - ipa.v) / size)
         return -KEEL_EINVAL;
     run->ipa = ipa;
-    run->order = order;
+    run->order = (uint32_t)order;
     run->count = order == 0 ? min(min(count, max), STAGE2_ENTRIES - index_at(ipa, 0)) : 1;
-    run->entry = space->root.v ? walk(space, ipa, order, &at) : NULL;
-    run->missing = run->entry ? (at - order) / LEVEL : UINT32_MAX;
+    run->entry = space->root.v ? walk(space, ipa, run->order, &at) : NULL;
+    run->missing = run->entry ? (at - run->order) / LEVEL : UINT32_MAX;
     return 0;
 }
 
@@ -335,8 +335,8 @@ void space_init(struct space *space, uint16_t owner, bool machine)
 
 /* The last check takes the frames. boot: instead of clean ones, those that space_map_boot is for.
  */
-static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
-                   uint64_t count, uint32_t perm, bool boot)
+static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint64_t order,
+                   uint64_t count, uint64_t perm, bool boot)
 {
     struct run run;
     int64_t status;
@@ -360,7 +360,7 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
     }
     if (status == 0) {
         cpu_window(); /* looking and acting, each masked alone: here and below */
-        run_map(space, &run, pa, perm);
+        run_map(space, &run, pa, (uint32_t)perm);
         if (perm & KEEL_PERM_EXEC)
             cache_forget_instructions();
         status = (int64_t)run.count;
@@ -369,14 +369,14 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint32_
     return status;
 }
 
-int64_t space_map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
-                  uint64_t count, uint32_t perm)
+int64_t space_map(struct space *space, struct paddr pa, struct ipa ipa, uint64_t order,
+                  uint64_t count, uint64_t perm)
 {
     return perm_is_valid(space, perm) ? map(space, pa, ipa, order, count, perm, false)
                                       : -KEEL_EINVAL;
 }
 
-int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
+int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa, uint64_t order,
                          uint64_t count)
 {
     if (pa.v >= STAGE2_PA_LIMIT - SPACE_LIMIT) /* more than `count` blocks can be */
@@ -386,7 +386,7 @@ int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa, u
 }
 
 int64_t space_map_boot(struct space *space, struct paddr pa, struct ipa ipa, uint64_t pages,
-                       uint32_t perm)
+                       uint64_t perm)
 {
     int64_t status = perm_is_valid(space, perm) ? 0 : -KEEL_EINVAL;
 
@@ -398,8 +398,8 @@ int64_t space_map_boot(struct space *space, struct paddr pa, struct ipa ipa, uin
 
 /* perm 0: unmaps. Permissions change without a break: neither address nor attributes do (Arm ARM
  * D8.14). */
-static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint64_t count,
-                      uint32_t perm)
+static int64_t change(struct space *space, struct ipa ipa, uint64_t order, uint64_t count,
+                      uint64_t perm)
 {
     bool exec = perm & KEEL_PERM_EXEC;
     struct run run;
@@ -414,7 +414,7 @@ static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint6
         if (perm == 0)
             run_unmap(space, &run);
         else
-            run_protect(space, &run, perm);
+            run_protect(space, &run, (uint32_t)perm);
         if (exec)
             cache_forget_instructions();
         status = (int64_t)run.count;
@@ -423,13 +423,13 @@ static int64_t change(struct space *space, struct ipa ipa, uint32_t order, uint6
     return status;
 }
 
-int64_t space_unmap(struct space *space, struct ipa ipa, uint32_t order, uint64_t count)
+int64_t space_unmap(struct space *space, struct ipa ipa, uint64_t order, uint64_t count)
 {
     return change(space, ipa, order, count, 0);
 }
 
-int64_t space_protect(struct space *space, struct ipa ipa, uint32_t order, uint64_t count,
-                      uint32_t perm)
+int64_t space_protect(struct space *space, struct ipa ipa, uint64_t order, uint64_t count,
+                      uint64_t perm)
 {
     return perm_is_valid(space, perm) ? change(space, ipa, order, count, perm) : -KEEL_EINVAL;
 }
@@ -471,7 +471,7 @@ static void donate(struct space *from, struct run *source, struct space *to, str
 }
 
 int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, struct ipa to_ipa,
-                     uint32_t order, uint64_t count, uint32_t perm)
+                     uint64_t order, uint64_t count, uint64_t perm)
 {
     bool clean = to->machine || (perm & KEEL_PERM_EXEC);
     struct run source, target;
@@ -491,7 +491,7 @@ int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, 
         status = clean ? run_is_clean(from, &source) : run_is_mapped(from, &source, false);
     if (status == 0) {
         cpu_window();
-        donate(from, &source, to, &target, perm);
+        donate(from, &source, to, &target, (uint32_t)perm);
         if (perm & KEEL_PERM_EXEC)
             cache_forget_instructions();
         status = (int64_t)target.count;

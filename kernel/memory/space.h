@@ -75,26 +75,26 @@ void pool_give(struct space *space, void *page) REQUIRES(space->lock); /* zeroes
 
 /* RAM: clean free frames become owned and mapped. perm: READ, READ|WRITE, READ|EXEC; a machine's
  * also READ|WRITE|EXEC. */
-must_check int64_t space_map(struct space *space, struct paddr pa, struct ipa ipa, uint32_t order,
-                             uint64_t count, uint32_t perm);
+must_check int64_t space_map(struct space *space, struct paddr pa, struct ipa ipa, uint64_t order,
+                             uint64_t count, uint64_t perm);
 /* What the boot structure gives the builder: frames that are OWNED by it already, or RESERVED ones
  * that it may see but never change, give away or free. Used by the boot CPU before anything runs:
  * unbounded; after an error the system can't start. 0. */
 must_check int64_t space_map_boot(struct space *space, struct paddr pa, struct ipa ipa,
-                                  uint64_t pages, uint32_t perm);
+                                  uint64_t pages, uint64_t perm);
 /* A device's registers: no frames. The caller has checked the right, which RAM never has. */
 must_check int64_t space_map_device(struct space *space, struct paddr pa, struct ipa ipa,
-                                    uint32_t order, uint64_t count);
+                                    uint64_t order, uint64_t count);
 /* RAM becomes free and DIRTY. Tables that are empty now go back to the pool. */
-must_check int64_t space_unmap(struct space *space, struct ipa ipa, uint32_t order, uint64_t count);
+must_check int64_t space_unmap(struct space *space, struct ipa ipa, uint64_t order, uint64_t count);
 /* RAM only. With EXEC: -EAGAIN while caches of a block of order 9 are being cleaned: call again. */
-must_check int64_t space_protect(struct space *space, struct ipa ipa, uint32_t order,
-                                 uint64_t count, uint32_t perm);
+must_check int64_t space_protect(struct space *space, struct ipa ipa, uint64_t order,
+                                 uint64_t count, uint64_t perm);
 /* Moves pages with their contents; unmapped and flushed before they are mapped there. -EINVAL also
  * if both are the same. Content is cleaned to memory if `to` may fetch instructions from it; for a
  * block of order 9 in steps: -EAGAIN: call again. */
 must_check int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to,
-                                struct ipa to_ipa, uint32_t order, uint64_t count, uint32_t perm);
+                                struct ipa to_ipa, uint64_t order, uint64_t count, uint64_t perm);
 
 /* Where an IPA leads: kernel address of RAM, and how much lies side by side from there on, looked for up to `most`
  * bytes; -EFAULT if it is not RAM mapped with that access. Valid while the lock is held, or the frame is pinned. */
