@@ -103,7 +103,7 @@ static bool device_free(const struct keel_edge *edge) REQUIRES(authority_lock)
     return true;
 }
 
-static int64_t edge_check(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+static int64_t edge_check(struct domain *holder, uint64_t index, const struct keel_edge *edge)
     REQUIRES(authority_lock)
 {
     if (index >= KEEL_EDGES_MAX || edge->target >= KEEL_DOMAINS_MAX || edge->reserved ||
@@ -141,7 +141,7 @@ static int64_t edge_check(struct domain *holder, uint32_t index, const struct ke
     return 0;
 }
 
-static void edge_act(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+static void edge_act(struct domain *holder, uint64_t index, const struct keel_edge *edge)
     REQUIRES(authority_lock)
 {
     struct domain *target = &domains[edge->target];
@@ -174,16 +174,14 @@ static void edge_act(struct domain *holder, uint32_t index, const struct keel_ed
         irqs_own(holder, edge->irq_lo, edge->irq_hi, edge->flags & KEEL_EDGE_IRQ_EDGE);
 }
 
-int64_t authority_edge_set(struct domain *holder, uint32_t index, const struct keel_edge *edge)
+int64_t authority_edge_set(struct domain *holder, uint64_t index, const struct keel_edge *edge)
 {
-    int64_t status = -KEEL_EBUSY;
+    int64_t status;
 
     lock_take_outer(&authority_lock);
-    if (!sealed) {
-        status = edge_check(holder, index, edge);
-        if (status == 0)
-            edge_act(holder, index, edge);
-    }
+    status = sealed ? -KEEL_EBUSY : edge_check(holder, index, edge);
+    if (status == 0)
+        edge_act(holder, index, edge);
     lock_release(&authority_lock);
     return status;
 }

@@ -47,7 +47,7 @@ bool authority_is_sealed(void);
 must_check int64_t authority_peer(const struct domain *caller, keel_peer peer, uint32_t rights,
                                   struct domain **target, const struct keel_edge **edge);
 
-must_check int64_t authority_edge_set(struct domain *holder, uint32_t index,
+must_check int64_t authority_edge_set(struct domain *holder, uint64_t index,
                                       const struct keel_edge *edge);
 must_check int64_t authority_seal(void);
 

@@ -75,16 +75,14 @@ HANDLER call_irq_read(struct vcpu *caller, struct domain *peer, const struct kee
                       uint64_t vcpu, uint64_t intid, uint64_t list, uint64_t n)
 {
     struct keel_irq_state state[KEEL_IRQ_READS_MAX];
-    int64_t status;
 
     if (n == 0 || n > KEEL_IRQ_READS_MAX || !has_irqs(peer) || vcpu >= KEEL_VCPUS_MAX ||
         intid > UINT16_MAX || !vgic_has(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n))
         return -KEEL_EINVAL;
     if (!window_has(edge->irq_lo, edge->irq_hi, intid, n))
         return -KEEL_EACCES;
-    status = vgic_read(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n, state);
-    return status < 0 ? status
-                      : space_write(&caller->domain->space, IPA(list), state, n * sizeof(state[0]));
+    return vgic_read(peer, (uint32_t)vcpu, (uint32_t)intid, (uint32_t)n, state)
+               ?: space_write(&caller->domain->space, IPA(list), state, n * sizeof(state[0]));
 }
 
 HANDLER call_irq_done(struct vcpu *caller, uint64_t bits)
@@ -194,9 +192,9 @@ HANDLER call_domain_create(struct vcpu *caller, struct domain *peer, const struc
                            uint64_t address)
 {
     struct keel_domain_params params;
-    int64_t status = space_read(&caller->domain->space, IPA(address), &params, sizeof(params));
 
-    return status < 0 ? status : domain_create(peer, &params);
+    return space_read(&caller->domain->space, IPA(address), &params, sizeof(params))
+               ?: domain_create(peer, &params);
 }
 
 HANDLER call_domain_seal(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
@@ -472,11 +470,9 @@ HANDLER call_edge_set(struct vcpu *caller, struct domain *peer, const struct kee
                       uint64_t index, uint64_t address)
 {
     struct keel_edge new;
-    int64_t status = space_read(&caller->domain->space, IPA(address), &new, sizeof(new));
 
-    if (status < 0)
-        return status;
-    return index < KEEL_EDGES_MAX ? authority_edge_set(peer, (uint32_t)index, &new) : -KEEL_EINVAL;
+    return space_read(&caller->domain->space, IPA(address), &new, sizeof(new))
+               ?: authority_edge_set(peer, index, &new);
 }
 
 HANDLER call_edge_read(struct vcpu *caller, uint64_t domain, uint64_t index, uint64_t address)
@@ -524,15 +520,13 @@ HANDLER call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
                      plan->nslots * sizeof(args.slot[0]))
         return -KEEL_EINVAL;
     slots = (void *)&args.bucket[plan->nbuckets];
-    status = plan_check(caller->domain->authority.self_cpus, plan, args.bucket, slots);
-    if (status == 0)
-        status =
-            space_write(space, IPA(address + sizeof(*plan)), args.bucket, bytes - sizeof(*plan));
+    status =
+        plan_check(caller->domain->authority.self_cpus, plan, args.bucket, slots)
+            ?: space_write(space, IPA(address + sizeof(*plan)), args.bucket, bytes - sizeof(*plan));
     cpu_window(); /* looking at the entries and acting on them, each masked alone */
-    return status == 0
-               ? plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation, plan,
-                             args.bucket, slots)
-               : status;
+    return status
+               ?: plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation,
+                              plan, args.bucket, slots);
 }
 
 #define PLAN_READS_MAX 32
@@ -579,14 +573,11 @@ HANDLER call_plan_read(struct vcpu *caller, uint64_t list, uint64_t n, uint64_t 
 HANDLER call_console_write(struct vcpu *caller, uint64_t address, uint64_t bytes)
 {
     char text[TEXT_BYTES_MAX + 1];
-    int64_t status;
 
     if (bytes > TEXT_BYTES_MAX)
         return -KEEL_EINVAL;
-    status = space_read(&caller->domain->space, IPA(address), text, bytes);
-    if (status < 0)
-        return status;
-    return (int64_t)print_text(text, bytes);
+    return space_read(&caller->domain->space, IPA(address), text, bytes)
+               ?: (int64_t)print_text(text, bytes);
 }
 
 HANDLER call_system_off(struct vcpu *caller, uint64_t reset)
