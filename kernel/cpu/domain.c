@@ -249,11 +249,9 @@ int64_t domain_destroy(struct domain *domain)
     for (uint32_t i = 0; i < domain->vcpus; i++)
         if (domain->vcpu[i] && !vcpu_idle(domain->vcpu[i]))
             status = -KEEL_EAGAIN;
-    if (status == 0)
-        status = argo_teardown(domain);
+    status = status ?: argo_teardown(domain);
     cpu_window(); /* a step of each, masked alone */
-    if (status == 0)
-        status = space_teardown(&domain->space);
+    status = status ?: space_teardown(&domain->space);
     if (status == 0 && domain->vcpus) {
         domain->vcpus = 0; /* from now on no call finds them */
         domain->grace = cpus_grace_begin();

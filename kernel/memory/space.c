@@ -14,9 +14,9 @@
 #include "memory/stage2.h"
 #include "memory/tlb.h"
 
-#define LEVEL            9u   /* bits of index per level */
-#define TEARDOWN_ENTRIES 64u  /* table entries that one step of a teardown looks at */
-#define TEARDOWN_POOL    32u  /* pool pages that one step gives back */
+#define LEVEL            9u  /* bits of index per level */
+#define TEARDOWN_ENTRIES 64u /* table entries that one step of a teardown looks at */
+#define TEARDOWN_POOL    32u /* pool pages that one step gives back */
 #define POOL_ADD_MAX     512u
 #define NOT_CLEANING     IPA(UINT64_MAX)
 _Static_assert(SPACE_IPA_BITS == KEEL_PAGE_SHIFT + STAGE2_ROOT_ORDER + LEVEL,
@@ -320,11 +320,10 @@ static int64_t run_is_clean(struct space *space, const struct run *run) REQUIRES
 void space_init(struct space *space, uint16_t owner, bool machine)
 {
     lock_take_outer(&space->lock);
-    CHECK(space->root.v == 0 && space->pool.total == 0);
+    CHECK(space->root.v == 0 && space->pool.total == 0 && space->pages == 0);
     space->open = true;
     space->owner = owner;
     space->machine = machine;
-    space->pages = 0;
     space->cleaning = NOT_CLEANING;
     space->teardown = 0;
     root_set(space, PADDR(0));
@@ -343,10 +342,8 @@ static int64_t map(struct space *space, struct paddr pa, struct ipa ipa, uint64_
 
     lock_take_outer(&space->lock);
     status = run_find(space, ipa, order, count, SPACE_BATCH, &run);
-    if (status == 0 && pa.v % (KEEL_PAGE_SIZE << order) != 0)
-        status = -KEEL_EINVAL;
     if (status == 0)
-        status = run_is_free(space, &run);
+        status = pa.v % (KEEL_PAGE_SIZE << order) ? -KEEL_EINVAL : run_is_free(space, &run);
     if (status == 0 && !(perm & KEEL_PERM_DEVICE)) {
         uint64_t pages = run.count << order;
         struct frame *frame = frames_of(pa, pages);
@@ -406,9 +403,8 @@ static int64_t change(struct space *space, struct ipa ipa, uint64_t order, uint6
     int64_t status;
 
     lock_take_outer(&space->lock);
-    status = run_find(space, ipa, order, count, exec ? SPACE_CLEAN : SPACE_BATCH, &run);
-    if (status == 0)
-        status = exec ? run_is_clean(space, &run) : run_is_mapped(space, &run, perm == 0);
+    status = run_find(space, ipa, order, count, exec ? SPACE_CLEAN : SPACE_BATCH, &run)
+                 ?: (exec ? run_is_clean(space, &run) : run_is_mapped(space, &run, perm == 0));
     if (status == 0) {
         cpu_window();
         if (perm == 0)
@@ -480,15 +476,13 @@ int64_t space_donate(struct space *from, struct ipa from_ipa, struct space *to, 
     if (from == to || !perm_is_valid(to, perm))
         return -KEEL_EINVAL;
     lock_both(from, to);
-    status = run_find(to, to_ipa, order, count, clean ? SPACE_CLEAN : SPACE_BATCH, &target);
-    if (status == 0)
-        status = run_find(from, from_ipa, order, count, target.count, &source);
+    status = run_find(to, to_ipa, order, count, clean ? SPACE_CLEAN : SPACE_BATCH, &target)
+                 ?: run_find(from, from_ipa, order, count, target.count, &source);
     if (status == 0) {
         target.count = source.count;
-        status = run_is_free(to, &target);
+        status = run_is_free(to, &target)
+                     ?: (clean ? run_is_clean(from, &source) : run_is_mapped(from, &source, false));
     }
-    if (status == 0)
-        status = clean ? run_is_clean(from, &source) : run_is_mapped(from, &source, false);
     if (status == 0) {
         cpu_window();
         donate(from, &source, to, &target, (uint32_t)perm);
