@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEEL_ABI_VERSION 1u
-
 /* A page, the unit of ownership; a block, the largest unit of mapping. */
 #define KEEL_PAGE_SHIFT 12
 #define KEEL_PAGE_SIZE (1ul << KEEL_PAGE_SHIFT)
@@ -40,19 +38,15 @@ enum keel_error {
     KEEL_EPERM = 1,
     KEEL_ENOENT = 2,
     KEEL_ESRCH = 3,
-    KEEL_EINTR = 4,
     KEEL_EIO = 5,
-    KEEL_E2BIG = 7,
     KEEL_EAGAIN = 11,
     KEEL_ENOMEM = 12,
     KEEL_EACCES = 13,
     KEEL_EFAULT = 14,
     KEEL_EBUSY = 16,
     KEEL_EEXIST = 17,
-    KEEL_ENODEV = 19,
     KEEL_EINVAL = 22,
     KEEL_ENOSPC = 28,
-    KEEL_ERANGE = 34,
     KEEL_ENOSYS = 38,
     KEEL_EBADMSG = 74,
     KEEL_EMSGSIZE = 90,
