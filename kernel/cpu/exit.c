@@ -20,9 +20,7 @@ void exit_raise(struct cpu *cpu, struct vcpu *vcpu, const struct route *route)
     exit->message.flags = 0;
     exit->message.seq = ((exit->message.seq + SEQ_STEP) & ~(uint64_t)(SEQ_STEP - 1)) | vcpu->index;
     exit->sent = true;
-    arch_save(cpu, vcpu);
-    cpu->current = NULL;
-    __atomic_store_n(&vcpu->state, VCPU_BLOCKED, __ATOMIC_SEQ_CST);
+    vcpu_leave(cpu, vcpu, VCPU_BLOCKED);
 
     if (unlikely(!domain_runs(service))) {
         __atomic_store_n(&exit->sent, false, __ATOMIC_SEQ_CST);
