@@ -33,14 +33,10 @@ void irqs_own(struct domain *domain, uint32_t lo, uint32_t hi, bool edge)
 
 void irq_deliver(uint32_t intid)
 {
-    if (intid >= INTIDS || !owners[intid].owned) {
-        interrupt_spi_disable(intid);
-        return;
-    }
+    struct domain *domain =
+        intid < INTIDS && owners[intid].owned ? &domains[owners[intid].domain] : NULL;
 
-    struct domain *domain = &domains[owners[intid].domain];
-
-    if (!domain_runs(domain))
+    if (!domain || !domain_runs(domain))
         interrupt_spi_disable(intid);
     else if (domain->kind == KEEL_DOMAIN_MACHINE)
         arch_irq_virtual(domain, intid);
@@ -76,9 +72,7 @@ int64_t irq_done(struct domain *domain, uint64_t bits)
 void irqs_start(struct domain *domain)
 {
     domain->irqs_armed = 0;
-    for (uint32_t i = 0; i < domain->irqs; i++) {
-        if (domain->kind != KEEL_DOMAIN_MACHINE)
-            continue;
+    for (uint32_t i = 0; domain->kind == KEEL_DOMAIN_MACHINE && i < domain->irqs; i++) {
         arch_irq_back(domain, domain->irq[i]);
         allow(domain, i);
     }
