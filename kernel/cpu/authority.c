@@ -85,12 +85,10 @@ static bool ranges_meet(uint64_t lo, uint64_t hi, uint64_t lo2, uint64_t hi2)
 /* No two domains own a page or an interrupt of a device, and none has RAM or what the kernel uses. */
 static bool device_free(const struct keel_edge *edge) REQUIRES(authority_lock)
 {
-    if (edge->memory_lo <= edge->memory_hi) {
-        if ((edge->memory_lo | (edge->memory_hi + 1)) & (KEEL_PAGE_SIZE - 1))
-            return false;
-        if (kernel_owns(edge->memory_lo, edge->memory_hi))
-            return false;
-    }
+    if (edge->memory_lo <= edge->memory_hi &&
+        (((edge->memory_lo | (edge->memory_hi + 1)) & (KEEL_PAGE_SIZE - 1)) ||
+         kernel_owns(edge->memory_lo, edge->memory_hi)))
+        return false;
     if (edge->irq_lo <= edge->irq_hi &&
         (!irqs_valid(edge->irq_lo, edge->irq_hi) ||
          edge->irq_hi - edge->irq_lo >= KEEL_IRQS_MAX + 0u - domains[edge->target].irqs))
