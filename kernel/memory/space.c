@@ -118,12 +118,11 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
     uint32_t number = (uint32_t)(pa.v >> KEEL_PAGE_SHIFT);
     int64_t status = -KEEL_EINVAL;
 
-    if (pages == 0 || pages > POOL_ADD_MAX || !first)
-        return -KEEL_EINVAL;
     lock_take_outer(&space->lock);
     if (!space->open) {
         status = -KEEL_EBUSY;
-    } else if (frames_claim(first, pages, FRAME_POOL, space->owner)) {
+    } else if (pages > 0 && pages <= POOL_ADD_MAX && first &&
+               frames_claim(first, pages, FRAME_POOL, space->owner)) {
         first[pages - 1].link = space->pool.first;
         space->pool.first = number;
         space->pool.free += (uint32_t)pages;
