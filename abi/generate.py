@@ -80,7 +80,8 @@ def decoder(calls):
     for call in calls:
         out.append(f"    case {call['number']}:")
         first = 0
-        values = ["caller"]
+        direct = call.get("direct")
+        values = [] if direct else ["caller"]
         refused = ""
         if has_peer(call):
             out.append(f"        status = authority_peer(caller->domain, x[0], {rights_mask(call)}, &peer, &edge);")
@@ -88,13 +89,14 @@ def decoder(calls):
                 out.append("        status = status ?: may_build(caller, peer);")
             past = " && status != -KEEL_ESTALE" if call.get("any_incarnation") else ""
             refused = f"unlikely(status < 0{past}) ? status : "
-            values += ["peer", "edge"]
+            values += ["peer"] if direct else ["peer", "edge"]
             first = 1
         elif call["rights"]:
             refused = f"unlikely(!(caller->domain->authority.self & ({rights_mask(call)}))) ? -KEEL_EACCES : "
         values += [f"domain_vcpu(peer, x[{n}])" if arg["class"] == "vcpu" else f"x[{n}]"
                    for n, arg in enumerate(call["args"]) if n >= first]
-        out.append(f"        return {refused}call_{call['name']}({', '.join(values)});")
+        handler = call["name"] if direct else "call_" + call["name"]
+        out.append(f"        return {refused}{handler}({', '.join(values)});")
     out.append("    default:\n        return -KEEL_ENOSYS;\n    }\n}")
     return out
 

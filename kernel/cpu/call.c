@@ -197,16 +197,6 @@ HANDLER call_domain_create(struct vcpu *caller, struct domain *peer, const struc
                ?: domain_create(peer, &params);
 }
 
-HANDLER call_domain_seal(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
-{
-    return domain_seal(peer);
-}
-
-HANDLER call_domain_run(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
-{
-    return domain_run(peer);
-}
-
 HANDLER call_domain_stop(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                          uint64_t reason, uint64_t detail)
 {
@@ -215,11 +205,6 @@ HANDLER call_domain_stop(struct vcpu *caller, struct domain *peer, const struct 
     if (reason < KEEL_STOP_OFF || reason > KEEL_STOP_DEADLINE)
         return -KEEL_EINVAL;
     return domain_stop(peer, (uint32_t)reason, details) ? 0 : -KEEL_EBUSY;
-}
-
-HANDLER call_domain_destroy(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge)
-{
-    return peer == caller->domain ? -KEEL_EBUSY : domain_destroy(peer);
 }
 
 HANDLER call_domain_info(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
@@ -489,11 +474,6 @@ HANDLER call_refusals(struct vcpu *caller, uint64_t domain, uint64_t address)
         return -KEEL_EINVAL;
     return space_write(&caller->domain->space, IPA(address), &domains[domain].refusals,
                        sizeof(struct keel_refusals));
-}
-
-HANDLER call_authority_seal(struct vcpu *caller)
-{
-    return authority_seal();
 }
 
 /* The plan. */
