@@ -106,17 +106,6 @@ void frames_set(struct frame *first, uint64_t pages, uint64_t word)
         first->word = word;
 }
 
-/* As frames_set; each links to the page that follows it. */
-static void frames_set_linked(struct frame *first, uint64_t pages, uint64_t word)
-{
-    volatile uint64_t *at = &first->word;
-
-    word |= (frame_address(first).v >> KEEL_PAGE_SHIFT) << 32;
-#pragma GCC unroll 8
-    for (uint64_t i = 0; i < pages; i++)
-        at[i] = word += 1ul << 32;
-}
-
 bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state, uint16_t owner)
 {
     bool clean;
@@ -125,10 +114,7 @@ bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state, u
     clean = frames_are(first, pages, FRAME_WORD(FRAME_CLEAN, 0));
     if (clean) {
         __atomic_thread_fence(__ATOMIC_ACQUIRE); /* what the scrubbing CPU wrote */
-        if (state == FRAME_POOL)
-            frames_set_linked(first, pages, FRAME_WORD(state, owner));
-        else
-            frames_set(first, pages, FRAME_WORD(state, owner));
+        frames_set(first, pages, FRAME_WORD(state, owner));
     }
     lock_release(&claim_lock);
     return clean;

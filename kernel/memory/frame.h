@@ -32,7 +32,8 @@ struct frame {
             uint8_t state; /* enum frame_state; atomic */
             uint8_t owner; /* domain id, where OWNED or POOL */
             uint16_t pins; /* rings that write to it: it stays where it is; atomic */
-            uint32_t link; /* POOL: number of the next frame of the pool; of a table: its entries */
+            uint32_t link; /* POOL: how many on from the frame behind it the pool's next one is, modulo
+                              2^32; of a table: its entries */
         };
         uint64_t word; /* all of it: to compare and set many frames fast */
     };
@@ -84,7 +85,7 @@ struct paddr frame_address(const struct frame *frame);
 must_check int64_t frames_scrub(struct paddr pa, uint64_t pages);
 
 /* Turns `pages` CLEAN frames, at most 512, into OWNED or POOL ones of `owner`: all, or, if one is
- * not CLEAN, none. POOL: each links to the next. */
+ * not CLEAN, none. */
 must_check bool frames_claim(struct frame *first, uint64_t pages, enum frame_state state,
                              uint16_t owner);
 

@@ -77,13 +77,15 @@ static inline uint64_t *walk(const struct space *space, struct ipa ipa, uint32_t
 
 /* ---- the pool ---- */
 
-static void pool_push(struct space *space, void *page) REQUIRES(space->lock)
+/* Pages side by side. Their `link` is 0, and so leads from each to the one behind it. */
+static void pool_push(struct space *space, struct frame *first, uint32_t pages)
+    REQUIRES(space->lock)
 {
-    struct paddr pa = virt_to_phys(page);
+    uint32_t number = (uint32_t)(frame_address(first).v >> KEEL_PAGE_SHIFT);
 
-    frame_of(pa)->link = space->pool.first;
-    space->pool.first = (uint32_t)(pa.v >> KEEL_PAGE_SHIFT);
-    space->pool.free++;
+    first[pages - 1].link = space->pool.first - (number + pages);
+    space->pool.first = number;
+    space->pool.free += pages;
 }
 
 void *pool_take(struct space *space)
@@ -94,7 +96,7 @@ void *pool_take(struct space *space)
     if (space->pool.free == 0)
         return NULL;
     frame = frame_of(pa);
-    space->pool.first = frame->link;
+    space->pool.first += 1 + frame->link;
     space->pool.free--;
     frame->link = 0;
     return phys_to_virt(pa);
@@ -103,7 +105,7 @@ void *pool_take(struct space *space)
 void pool_give(struct space *space, void *page)
 {
     memset(page, 0, KEEL_PAGE_SIZE);
-    pool_push(space, page);
+    pool_push(space, frame_of(virt_to_phys(page)), 1);
 }
 
 static void root_set(struct space *space, struct paddr root)
@@ -115,7 +117,6 @@ static void root_set(struct space *space, struct paddr root)
 int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
 {
     struct frame *first = frames_of(pa, pages);
-    uint32_t number = (uint32_t)(pa.v >> KEEL_PAGE_SHIFT);
     int64_t status = -KEEL_EINVAL;
 
     lock_take_outer(&space->lock);
@@ -123,9 +124,7 @@ int64_t space_pool_add(struct space *space, struct paddr pa, uint64_t pages)
         status = -KEEL_EBUSY;
     } else if (pages > 0 && pages <= POOL_ADD_MAX && first &&
                frames_claim(first, pages, FRAME_POOL, space->owner)) {
-        first[pages - 1].link = space->pool.first;
-        space->pool.first = number;
-        space->pool.free += (uint32_t)pages;
+        pool_push(space, first, (uint32_t)pages);
         space->pool.total += (uint32_t)pages;
         if (space->root.v == 0)
             root_set(space, virt_to_phys(pool_take(space)));
@@ -243,7 +242,7 @@ static void run_break(struct space *space, const struct run *run) REQUIRES(space
     for (uint64_t i = 0; i < run->count; i++)
         entry_set(&entry[i], stage2_broken(entry[i]));
     while ((table_frame(entry)->link -= (uint32_t)entries) == 0 && order < STAGE2_ROOT_ORDER) {
-        pool_push(space, entry - index_at(run->ipa, order));
+        pool_push(space, table_frame(entry), 1);
         order += LEVEL;
         entry = walk(space, run->ipa, order, &at);
         entries = 1;
@@ -662,8 +661,8 @@ static bool teardown_leaves(struct space *space) REQUIRES(space->lock)
 static void teardown_pool(struct space *space) REQUIRES(space->lock)
 {
     if (space->root.v != 0) {
-        CHECK(table_frame(phys_to_virt(space->root))->link == 0);
-        pool_push(space, phys_to_virt(space->root));
+        CHECK(frame_of(space->root)->link == 0);
+        pool_push(space, frame_of(space->root), 1);
         root_set(space, PADDR(0));
         CHECK(space->pool.free == space->pool.total && space->pages == 0);
     }

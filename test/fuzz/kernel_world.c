@@ -540,7 +540,7 @@ static void check_pool(const struct count *count)
         must(frame && frame->state == FRAME_POOL && frame->owner == count->domain->space.owner);
         for (uint32_t i = 0; i < 512; i += 7)
             must(word[i] == 0);
-        at = frame->link;
+        at = (uint32_t)(at + 1 + frame->link);
     }
     must(pool->total >= pool->free + root + count->tables + count->domain->argo.rings);
     if (count->domain->argo.rings == 0)

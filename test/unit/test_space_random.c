@@ -186,7 +186,7 @@ static void check_space(uint32_t s)
         must(f->owner == space[s].owner);
         for (uint32_t i = 0; i < 512; i++)
             must(word[i] == 0);
-        at = f->link;
+        at = (uint32_t)(at + 1 + f->link);
     }
     must(listed == space[s].pool.free);
 }
