@@ -27,22 +27,6 @@
 #define KEEL_CPU_VA(n) (0x0000800040000000ull + (uint64_t)(n)*KEEL_CPU_AREA)
 
 /*
- * The kernel's image is a flat binary, linked at KEEL_KERNEL_VA: text, read-only data, data, then
- * (not in the file) bss, each beginning on a page. Its first page begins with the CPUs' entry and
- * has this header at KEEL_KERNEL_HEADER_OFFSET. All sizes are multiples of the page size.
- */
-struct keel_kernel_header {
-    uint64_t magic;
-    uint64_t text_bytes; /* from the entry; at least one page */
-    uint64_t rodata_bytes;
-    uint64_t data_bytes;
-    uint64_t bss_bytes; /* zeroed by the loader */
-};
-KEEL_ABI_SIZE(struct keel_kernel_header, 40);
-#define KEEL_KERNEL_MAGIC         0x6e72654b4c45454bull /* "KEELKern" */
-#define KEEL_KERNEL_HEADER_OFFSET 64
-
-/*
  * The builder's address space (39 bits). Its ELF segments lie between KEEL_PAGE_SIZE and
  * KEEL_BUILDER_LIMIT; above that it finds its stack and, read-only, what the loader left for it.
  * It is entered with x0 = KEEL_BUILDER_BOOT_VA, x1 = the number of CPUs that run (the first ones of

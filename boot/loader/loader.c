@@ -12,6 +12,7 @@
 #include "page_table.h"
 #include "platform.h"
 
+#include <keel/image.h>
 #include <libfdt.h>
 #include <string.h>
 
