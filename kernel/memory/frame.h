@@ -32,8 +32,7 @@ struct frame {
             uint8_t state; /* enum frame_state; atomic */
             uint8_t owner; /* domain id, where OWNED or POOL */
             uint16_t pins; /* rings that write to it: it stays where it is; atomic */
-            uint32_t link; /* POOL: how many on from the frame behind it the pool's next one is, modulo
-                              2^32; of a table: its entries */
+            uint32_t link; /* POOL: from the frame behind to the pool's next; a table's: entries */
         };
         uint64_t word; /* all of it: to compare and set many frames fast */
     };
@@ -56,18 +55,6 @@ extern struct frame_table {
     uint64_t total;
 } frame_table;
 
-/* The first of `pages` frames that are all in the table; NULL if one is not, or pa is not a page's.
- */
-static inline struct frame *frames_of(struct paddr pa, uint64_t pages)
-{
-    uint64_t index = (pa.v >> KEEL_PAGE_SHIFT) - frame_table.first;
-
-    if (pa.v % KEEL_PAGE_SIZE != 0 || index >= frame_table.total ||
-        pages > frame_table.total - index)
-        return NULL;
-    return &frame_table.frame[index];
-}
-
 /* The frame of a physical address, or NULL where there is no RAM. A hole between banks of RAM has
  * RESERVED frames. */
 static inline struct frame *frame_of(struct paddr pa)
@@ -75,6 +62,16 @@ static inline struct frame *frame_of(struct paddr pa)
     uint64_t index = (pa.v >> KEEL_PAGE_SHIFT) - frame_table.first;
 
     return index < frame_table.total ? &frame_table.frame[index] : NULL;
+}
+
+/* The first of `pages` frames that are all in the table; NULL if one is not, or pa is not a page's.
+ */
+static inline struct frame *frames_of(struct paddr pa, uint64_t pages)
+{
+    struct frame *first = frame_of(pa);
+    bool all = first && pages <= frame_table.total - (uint64_t)(first - frame_table.frame);
+
+    return all && pa.v % KEEL_PAGE_SIZE == 0 ? first : NULL;
 }
 
 struct paddr frame_address(const struct frame *frame);
