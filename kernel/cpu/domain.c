@@ -10,22 +10,17 @@
 struct domain domains[KEEL_DOMAINS_MAX];
 static struct lock vcpus_lock; /* which of vcpus[] are in use */
 
-static int64_t params_check(const struct keel_domain_params *params)
+static bool params_valid(const struct keel_domain_params *params)
 {
-    uint64_t all = cpus_online == 64 ? ~0ul : (1ul << cpus_online) - 1;
+    bool user = params->kind == KEEL_DOMAIN_USER;
 
-    if (params->kind != KEEL_DOMAIN_USER && params->kind != KEEL_DOMAIN_MACHINE)
-        return -KEEL_EINVAL;
-    if (params->flags & ~(uint32_t)KEEL_DOMAIN_FP || !(params->cpus & all) ||
-        params->spis > KEEL_SPIS_MAX || params->vcpus < 1 || params->vcpus > KEEL_VCPUS_MAX ||
-        params->name[sizeof(params->name) - 1])
-        return -KEEL_EINVAL;
-    if (params->kind == KEEL_DOMAIN_USER && (params->vcpus != 1 || params->spis))
-        return -KEEL_EINVAL;
-    if (params->reserve_period &&
-        (params->reserve_period < 100000 || params->reserve_budget > params->reserve_period))
-        return -KEEL_EINVAL;
-    return 0;
+    return (user || params->kind == KEEL_DOMAIN_MACHINE) &&
+           !(params->flags & ~(uint32_t)KEEL_DOMAIN_FP) &&
+           (params->cpus & (~0ul >> (64 - cpus_online))) && params->vcpus >= 1 &&
+           params->vcpus <= (user ? 1 : KEEL_VCPUS_MAX) &&
+           params->spis <= (user ? 0 : KEEL_SPIS_MAX) && !params->name[sizeof(params->name) - 1] &&
+           (!params->reserve_period ||
+            (params->reserve_period >= 100000 && params->reserve_budget <= params->reserve_period));
 }
 
 /* All of them or none. */
@@ -61,10 +56,10 @@ static bool vcpus_allot(struct domain *domain, uint32_t count)
 
 int64_t domain_create(struct domain *domain, const struct keel_domain_params *params)
 {
-    int64_t status = params_check(params);
+    int64_t status;
 
-    if (status < 0)
-        return status;
+    if (!params_valid(params))
+        return -KEEL_EINVAL;
     lock_take_outer(&domain->lock);
     if (domain_exists(domain)) {
         lock_release(&domain->lock);
