@@ -384,15 +384,13 @@ HANDLER call_memory_donate(struct vcpu *caller, struct domain *peer, const struc
     return status;
 }
 
-#define COPY_BYTES_MAX 4096u
-
-/* At most COPY_BYTES_MAX in all; the caller comes again for the rest. */
+/* At most as much in all as one space_copy does; the caller comes again for the rest. */
 static int64_t copy(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                     uint64_t list, uint64_t n, bool to_peer)
 {
     struct space *here = &caller->domain->space;
     struct keel_copy entry[KEEL_COPIES_MAX];
-    uint64_t left = COPY_BYTES_MAX;
+    uint64_t left = KEEL_PAGE_SIZE;
     int64_t status;
 
     if (n == 0 || n > KEEL_COPIES_MAX)
