@@ -32,11 +32,14 @@ struct keel_plan_slot {
 };
 KEEL_ABI_SIZE(struct keel_plan_slot, 20);
 
-#define KEEL_BUCKET_WINDOW 1u /* flag: what is left at the deadline is lost */
+/* Flags of a bucket. CBS: a constant-bandwidth server: who slept, and has as much left as it would use until the next refill at its
+ * rate, begins a period anew. */
+#define KEEL_BUCKET_WINDOW 1u /* what is left at the deadline is lost */
+#define KEEL_BUCKET_CBS    2u
 
 struct keel_plan_bucket {
     uint16_t index;
-    uint16_t flags;    /* KEEL_BUCKET_WINDOW, or 0 */
+    uint16_t flags;    /* KEEL_BUCKET_WINDOW, KEEL_BUCKET_CBS, or 0 */
     int32_t status;    /* out: 0 or a negative error */
     uint64_t budget;   /* per period */
     uint64_t period;   /* 100 us to 10 s */

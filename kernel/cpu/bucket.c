@@ -4,15 +4,21 @@
 
 #include "cpu/timer.h"
 
+/* Who slept begins a period of its own if what is left is as much as it would use until the next at its rate: else it would
+ * take that from others, or lose it (CBS: Abeni, Buttazzo, RTSS 1998). */
 static void refill(struct bucket *bucket, uint64_t now) REQUIRES(bucket->lock)
 {
+    uint64_t until = bucket->next > now ? bucket->next - now : 0;
+
+    if (bucket->slept &&
+        (__uint128_t)bucket->left * bucket->period >= (__uint128_t)until * bucket->budget)
+        bucket->next = now;
+    bucket->slept = false;
     if (!bucket->period || now < bucket->next)
         return;
-    uint64_t missed = (now - bucket->next) / bucket->period;
-
     bucket->left = bucket->budget;
-    bucket->deadline = bucket->next + missed * bucket->period + bucket->relative;
-    bucket->next += (missed + 1) * bucket->period;
+    bucket->next += ((now - bucket->next) / bucket->period + 1) * bucket->period;
+    bucket->deadline = bucket->next - bucket->period + bucket->relative;
 }
 
 void bucket_set(struct bucket *bucket, const struct keel_plan_bucket *numbers, uint64_t now)
@@ -26,8 +32,9 @@ void bucket_set(struct bucket *bucket, const struct keel_plan_bucket *numbers, u
         bucket->left = budget;
         bucket->next = last + period;
         bucket->deadline = last + relative;
+        bucket->slept = numbers->flags & KEEL_BUCKET_CBS;
     }
-    bucket->window = numbers->flags & KEEL_BUCKET_WINDOW;
+    bucket->flags = numbers->flags;
     bucket->budget = budget;
     bucket->period = period;
     bucket->relative = relative;
@@ -42,7 +49,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
 
     lock_take(&bucket->lock);
     refill(bucket, now);
-    left = bucket->window && now >= bucket->deadline ? 0 : bucket->left;
+    left = bucket->flags & KEEL_BUCKET_WINDOW && now >= bucket->deadline ? 0 : bucket->left;
     *next = bucket->period ? bucket->next : UINT64_MAX;
     *deadline = bucket->deadline;
     lock_release(&bucket->lock);
@@ -52,7 +59,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
 uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now)
 {
     lock_take(&bucket->lock);
-    if (unlikely(bucket->window))
+    if (unlikely(bucket->flags & KEEL_BUCKET_WINDOW))
         most = min(most, now < bucket->deadline ? bucket->deadline - now : 0);
     most = min(most, bucket->left);
     bucket->left -= most;
@@ -60,11 +67,12 @@ uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now)
     return most;
 }
 
-void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used)
+void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used, bool slept)
 {
     uint64_t left;
 
     lock_take(&bucket->lock);
+    bucket->slept |= slept && bucket->flags & KEEL_BUCKET_CBS;
     left = bucket->left + drawn > used ? bucket->left + drawn - used : 0;
     bucket->left = left < bucket->budget ? left : bucket->budget;
     lock_release(&bucket->lock);

@@ -18,7 +18,8 @@ struct bucket {
     uint64_t left GUARDED_BY(lock);
     uint64_t next GUARDED_BY(lock);     /* next refill */
     uint64_t deadline GUARDED_BY(lock); /* absolute */
-    bool window GUARDED_BY(lock);       /* what is left at the deadline is lost */
+    uint16_t flags GUARDED_BY(lock);    /* KEEL_BUCKET_* */
+    bool slept GUARDED_BY(lock);        /* CBS: who draws on it, since it was looked at last */
 };
 
 /* New numbers, which were checked; what is left stays, but is no more than the new budget. If it would be refilled at other
@@ -31,7 +32,7 @@ uint64_t bucket_left(struct bucket *bucket, uint64_t now, uint64_t *next, uint64
 /* Takes up to `most` ticks out, to be used from now on. */
 uint64_t bucket_draw(struct bucket *bucket, uint64_t most, uint64_t now);
 
-/* Gives back what was drawn and not used, or books what was used beyond it. */
-void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used);
+/* Gives back what was drawn and not used, or books what was used beyond it. slept: who drew on it waits now. */
+void bucket_settle(struct bucket *bucket, uint64_t drawn, uint64_t used, bool slept);
 
 #endif

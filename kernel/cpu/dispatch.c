@@ -357,7 +357,8 @@ static void turn_end(struct cpu *cpu, struct vcpu *next) NO_LOCK_ANALYSIS
         cpu->cut_until = cpu->slice_end;
     }
     if (cpu->turn_bucket) {
-        bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start);
+        bucket_settle(cpu->turn_bucket, cpu->turn_drawn, cpu->since - cpu->turn_start,
+                      sleeps(cpu->owner));
         cpu->turn_bucket = NULL;
     }
     cpu->owner = next;
@@ -551,7 +552,7 @@ void dispatch_yield(struct cpu *cpu)
 
 static bool bucket_valid(const struct keel_plan_bucket *bucket)
 {
-    return bucket->index < KEEL_BUCKETS_MAX && bucket->flags <= KEEL_BUCKET_WINDOW &&
+    return bucket->index < KEEL_BUCKETS_MAX && bucket->flags <= KEEL_BUCKET_CBS &&
            bucket->period >= 100000 && bucket->period <= 10000000000ul &&
            bucket->budget <= bucket->period * KEEL_CPUS_MAX && bucket->deadline <= bucket->period;
 }

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rtds policy on the simulator: random sets of reservations on 1 to 8 CPUs, as many as the bound of global EDF allows less a tenth.
 All are admitted, and each job of `budget` that comes each `period` is done when the next one comes. What is more than that is refused, and
-those who were admitted miss nothing. Jobs come when the policy's buckets are filled; services/scheduler/rtds/README.md says what else there
-is. Arguments: the program, and how many sets (1000). TAP on standard output."""
+those who were admitted miss nothing. Jobs come when the policy's buckets are filled, or at any time. Arguments: the program, and how many sets (1000). TAP on standard output."""
 import concurrent.futures
 import csv
 import os
@@ -48,20 +47,20 @@ def make(rng, cpus):
     return [task for task in tasks if task[1]]
 
 
-def simulate(program, folder, seed, cpus, over):
+def simulate(program, folder, seed, cpus, over, phase):
     """Of one set: jobs, how many of them were late, what was refused, and what is wrong with all that."""
     rng = random.Random(f'{seed} {cpus} {over}')
     tasks = make(rng, cpus)
     if over:  # somebody who would have to be refused
         rest = bound(cpus, [budget / period for period, budget in tasks]) - sum(budget / period for period, budget in tasks)
         tasks.append((20000, min(int(20000 * (rest + 0.05)), 19999)))
-    lines = [f'cpus {cpus}', 'time 130ms', 'policy rtds']
+    lines = [f'cpus {cpus}', 'time 130ms', 'policy rtds', f'seed {seed}']
     for i, (period, budget) in enumerate(tasks):
-        lines += [f'guest t{i} periodic {period}us {budget}us phase 0ms', f'set period-us.t{i}={period}',
+        lines += [f'guest t{i} periodic {period}us {budget}us {phase}', f'set period-us.t{i}={period}',
                   f'set budget-us.t{i}={budget}', f'set extratime.t{i}={rng.randint(0, 1)}']
     if rng.random() < 0.5:
         lines += [f'guest others busy vcpus {cpus}']
-    path = folder / f'{cpus}-{seed}-{over}.txt'
+    path = folder / f'{cpus}-{seed}-{over}{phase[:1]}.txt'
     path.write_text('\n'.join(lines) + '\n')
     result = subprocess.run([program, path], capture_output=True, text=True, check=False)
     refused = result.stderr.count('refused:')
@@ -78,8 +77,8 @@ def simulate(program, folder, seed, cpus, over):
     return jobs, good
 
 
-def test(tap, pool, program, folder, what, cpus, sets, over=0):
-    runs = pool.map(lambda seed: simulate(program, folder, seed, cpus[seed % len(cpus)], over), range(sets))
+def test(tap, pool, program, folder, what, cpus, sets, over=0, phase='phase 0ms'):
+    runs = pool.map(lambda seed: simulate(program, folder, seed, cpus[seed % len(cpus)], over, phase), range(sets))
     jobs, good = zip(*runs)
     tap.check(f'{what}: {sets} sets', all(good))
     return sum(jobs)
@@ -92,8 +91,10 @@ def main():
         one = test(tap, pool, program, folder, 'one CPU, up to 0.9 of it: all admitted, no deadline missed', [1], sets)
         more = test(tap, pool, program, folder, '2 to 8 CPUs, up to 0.9 of the bound: all admitted, no deadline missed',
                     SEVERAL, sets)
+        one += test(tap, pool, program, folder, 'one CPU, jobs at any time: no deadline missed', [1], sets, phase='')
+        more += test(tap, pool, program, folder, '2 to 8 CPUs, jobs at any time: no deadline missed', SEVERAL, sets, phase='')
         test(tap, pool, program, folder, 'beyond that: one refused, no deadline of others missed', [1, *SEVERAL], sets // 5, 1)
-        report(f'rtds, {sets} sets on one CPU and {sets} on 2 to 8: none of {one} and of {more} jobs late')
+        report(f'rtds, {2 * sets} sets on one CPU and {2 * sets} on 2 to 8: none of {one} and of {more} jobs late')
 
 
 if __name__ == '__main__':

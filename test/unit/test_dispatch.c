@@ -560,6 +560,39 @@ START_TEST(edf_takes_the_earliest_deadline)
 }
 END_TEST
 
+/* Who wakes up late in a period of its bucket has a whole one from then on; not if it has had most of this one. */
+START_TEST(cbs_wakes_to_a_period_of_its_own)
+{
+    struct keel_plan_bucket buckets[] = {
+        {.index = 0, .flags = KEEL_BUCKET_CBS, .budget = 5 * MS, .period = 10 * MS},
+        {.index = 1, .flags = KEEL_BUCKET_CBS, .budget = 4 * MS, .period = 10 * MS}};
+    struct keel_plan_slot slots[] = {slot(1, 0, 3, KEEL_SLOT_HARD | KEEL_SLOT_EDF),
+                                     slot(2, 1, 3, KEEL_SLOT_HARD | KEEL_SLOT_EDF)};
+    const struct vcpu *vcpu;
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_WAITING);
+    domain_make(2, 1, false, VCPU_READY);
+    vcpu = domains[1].vcpu[0];
+    ck_assert_int_eq(commit(0, 1, buckets, 2, slots, 2, 0), 0);
+    run_until(9 * MS);
+    share_is(2, 4 * MS, 0);
+    vcpu_kick(domains[1].vcpu[0]);
+    settle();
+    run_until(13 * MS); /* its deadline is 19, the other's 20 */
+    ck_assert_ptr_eq(cpu_at(0)->current, vcpu);
+    sleep_current(0);
+    run_until(15 * MS);
+    vcpu_kick(domains[1].vcpu[0]);
+    settle();
+    run_until(18 * MS);
+    share_is(1, 5 * MS, 0); /* 4, and 1 that was left */
+    share_is(2, 8 * MS, 0);
+    run_until(23 * MS);
+    share_is(1, 9 * MS, 0); /* from 19 on */
+}
+END_TEST
+
 /* D2: a slot whose vCPU waits for a service runs the service, on its own time. */
 START_TEST(a_blocked_client_helps_its_service)
 {
@@ -1028,6 +1061,7 @@ int main(void)
     tcase_add_test(tcase, soft_slots_use_what_is_left);
     tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
     tcase_add_test(tcase, edf_takes_the_earliest_deadline);
+    tcase_add_test(tcase, cbs_wakes_to_a_period_of_its_own);
     tcase_add_test(tcase, a_blocked_client_helps_its_service);
     tcase_add_test(tcase, a_busy_service_is_not_spun_for);
     tcase_add_test(tcase, an_idle_cpu_takes_what_wakes);

@@ -1088,7 +1088,7 @@ static struct keel_plan_bucket bucket_make(int32_t *expected)
             bucket.index = (uint16_t)(KEEL_BUCKETS_MAX + pick(2) * 0x7f80u);
             break;
         case 1:
-            bucket.flags = KEEL_BUCKET_WINDOW + 1;
+            bucket.flags = KEEL_BUCKET_CBS + 1;
             break;
         case 2:
             bucket.period = chance(2) ? 99999 : 10000000001ul;

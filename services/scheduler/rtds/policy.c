@@ -4,7 +4,7 @@
  * who has none, and with `extratime` who has used its budget up, shares what is left over.
  *
  * The kernel runs those with a budget left by the deadlines of their buckets, on all the CPUs of their cluster
- * (global earliest deadline first; a bucket is a deferrable server). Here it is only decided who gets a reservation,
+ * (global earliest deadline first; a bucket is a constant-bandwidth server). Here it is only decided who gets a reservation,
  * by libs/reservation, and on which CPUs. See README.md.
  */
 #include <policy.h>
@@ -286,6 +286,7 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
         if (nth >= first && nth < first + POLICY_BUCKETS_MAX) {
             to->bucket[to->plan.nbuckets++] =
                 (struct keel_plan_bucket){.index = b,
+                                          .flags = KEEL_BUCKET_CBS,
                                           .budget = numbers->budget * 1000ull,
                                           .period = numbers->period * 1000ull};
             rtds.sent[b] = true;
