@@ -9,6 +9,9 @@
 
 #include <keel/types.h>
 
+/* The kernel's own, to a guest: SPI 3, edge: a ring has a message, or one that was full has space. */
+#define KEEL_MACHINE_ARGO_IRQ 35
+
 /* Which field `irq_configure` sets; the value goes with it. */
 enum keel_irq_field {
     KEEL_IRQ_ENABLED = 0,  /* 0, 1 */

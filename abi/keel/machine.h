@@ -3,6 +3,8 @@
 #ifndef KEEL_MACHINE_H
 #define KEEL_MACHINE_H
 
+#include <keel/interrupt.h>
+
 #define KEEL_MACHINE_GICD 0x08000000ul
 #define KEEL_MACHINE_GICD_SIZE 0x10000ul
 #define KEEL_MACHINE_GICR 0x080A0000ul /* 0x20000 per vCPU */
@@ -13,7 +15,6 @@
 #define KEEL_MACHINE_RTC 0x09010000ul /* PL031 */
 #define KEEL_MACHINE_RTC_SIZE 0x1000ul
 #define KEEL_MACHINE_RTC_IRQ 34
-#define KEEL_MACHINE_ARGO_IRQ 35 /* SPI 3, edge: a ring has a message, or one that was full has space */
 #define KEEL_MACHINE_RAM 0x40000000ul
 #define KEEL_MACHINE_TIMER_IRQ 27 /* virtual timer: PPI 11 */
 

@@ -18,8 +18,8 @@
 #include "cpu/domain.h"
 #include "cpu/vcpu.h"
 #include "memory/guest.h"
-#include <keel/machine.h>
-#include <keel/start.h>
+#include <keel/event.h>
+#include <keel/interrupt.h>
 
 #define CHUNK        13312u    /* bytes copied in one step, */
 #define PIECES       5u        /* from and to so many places */
