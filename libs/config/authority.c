@@ -431,6 +431,17 @@ static bool answers(const struct authority *authority, uint16_t domain, uint16_t
     return false;
 }
 
+/* Schedulers, and who reads the table and traces. */
+static bool knows_names(const struct authority *authority, const struct config *config,
+                        uint16_t domain)
+{
+    bool named = config->domain[domain].role == CONFIG_ROLE_SCHEDULER;
+
+    for (uint32_t i = 0; i < authority->nedges[domain] && domain != KEEL_DOMAIN_BUILDER; i++)
+        named |= (authority->edge[domain][i].edge.rights & KEEL_RIGHT_AUDIT) != 0;
+    return named;
+}
+
 uint32_t authority_connections(const struct authority *authority, const struct config *config,
                                uint16_t domain,
                                struct keel_connection connection[AUTHORITY_CONNECTIONS_MAX])
@@ -460,9 +471,9 @@ uint32_t authority_connections(const struct authority *authority, const struct c
             connection[n] = connection_to(config, id, id);
             connection[n++].port = edge->source;
         }
-    bool scheduler = config->domain[domain].role == CONFIG_ROLE_SCHEDULER;
+    bool named = knows_names(authority, config, domain);
 
-    for (uint16_t id = 1; id < config->ndomains && scheduler; id++)
+    for (uint16_t id = 1; id < config->ndomains && named; id++)
         if (id != domain && n < AUTHORITY_CONNECTIONS_MAX)
             connection[n++] = connection_to(config, id, id);
     return n;

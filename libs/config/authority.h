@@ -28,7 +28,8 @@ bool authority_derive(struct authority *authority, const struct config *config,
                       struct config_report *report) __attribute__((warn_unused_result));
 
 /* What a service's start block lists: its edges to others, then inlets (domains that only send to
- * it), then, for the scheduler, all other names. Incarnations are left 0. Returns how many. */
+ * it), then, for schedulers and who may audit, all other names. Incarnations are left 0. Returns how
+ * many. */
 #define AUTHORITY_CONNECTIONS_MAX (2 * KEEL_EDGES_MAX + 2 * KEEL_DOMAINS_MAX)
 uint32_t authority_connections(const struct authority *authority, const struct config *config,
                                uint16_t domain,

@@ -102,6 +102,15 @@ void stdio_write(const char *bytes, size_t n)
     stream_skip(&out, n - taken);
 }
 
+size_t stdio_room(void)
+{
+    if (console() == NULL || store.stream == 0)
+        return KEPT_MAX;
+    if (out.refusal != 0)
+        stream_flush(&out);
+    return stream_room(&out, store.put);
+}
+
 void stdio_end(void)
 {
     const uint64_t deadline = clock_after_ms(LAST_WORDS_MS);

@@ -18,6 +18,9 @@ void stdio_end(void);
 /* Waits for input, without losing events of others. -EBADF: this service gets none. */
 long stdio_read(char *to, size_t n);
 
+/* Bytes that can be written now without being dropped; who has more writes the rest later. */
+size_t stdio_room(void);
+
 /* Bytes of output that were dropped so far. */
 uint64_t stdio_dropped(void);
 

@@ -4,20 +4,17 @@
 
 #include "command.h"
 #include "settings.h"
-#include <keel/console.h>
 #include <keel/edge.h>
 #include <keel/scheduler.h>
-#include <runtime/stream.h>
+#include <runtime/lines.h>
+#include <runtime/port.h>
+#include <runtime/start.h>
 #include <runtime/vault.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES   160u
-#define INPUT_RING_BYTES 4000u
-#define RING_BYTES       4000u
-#define PARAMETERS_MAX   32u
-#define BACKSPACE        0x08
-#define DELETE           0x7f
+#define RING_BYTES     4000u
+#define PARAMETERS_MAX 32u
 
 static struct settings settings VAULT;
 static const struct policy *the_policy;
@@ -56,11 +53,8 @@ static void say(const char *line)
     printf("%s\n", line);
 }
 
-static size_t on_keys(void *context, const struct keel_stream_place *place, const uint8_t *bytes,
-                      size_t n)
+static void on_line(char *line)
 {
-    static char line[LINE_MAX_BYTES];
-    static size_t used;
     const struct command_world world = {.policy = the_policy,
                                         .domain_find = control_domain_find,
                                         .domain_name = domain_name,
@@ -68,41 +62,7 @@ static size_t on_keys(void *context, const struct keel_stream_place *place, cons
                                         .note = note,
                                         .say = say};
 
-    (void)context;
-    (void)place;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t key = bytes[i];
-
-        if (key == '\r' || key == '\n') {
-            printf("\n");
-            line[used] = '\0';
-            used = 0;
-            command_line(&world, line);
-        } else if ((key == BACKSPACE || key == DELETE) && used > 0) {
-            used--;
-            printf("\b \b");
-        } else if (key >= ' ' && key < DELETE && used + 1 < sizeof line) {
-            line[used++] = (char)key;
-            printf("%c", key);
-        }
-    }
-    fflush(stdout);
-    return n;
-}
-
-static void console_listen(void)
-{
-    static struct port port;
-    static struct stream_reader reader = {.take = on_keys};
-    const struct keel_connection *console = keel_connection_find("console");
-
-    if (!console)
-        return;
-    reader.domain = console->domain;
-    reader.from = console->port;
-    stream_reader_add(&reader, &port);
-    if (port_open(&port, KEEL_PORT_STDIO, console->domain, INPUT_RING_BYTES) < 0)
-        printf("no port for what is typed\n");
+    command_line(&world, line);
 }
 
 /* Requests. */
@@ -201,6 +161,6 @@ void control_begin(const struct policy *policy,
     the_policy = policy;
     the_snapshot = snapshot;
     settings_apply(&settings, policy, on_wrong);
-    console_listen();
+    lines_listen(on_line);
     requests_listen();
 }
