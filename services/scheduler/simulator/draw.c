@@ -60,22 +60,28 @@ static void tick_y(FILE *to, double y, double value, const char *unit)
             LEFT, y, WIDTH, LEFT - 4, y + 4, value, unit);
 }
 
+/* How much of the time a timeline has, in ms. */
+static double drawn_of(const struct workload *workload)
+{
+    return fmin(DRAWN_MS, (double)(workload->time - workload->warm_up) / 1e6);
+}
+
 void draw_timeline(const struct metrics *metrics, const struct workload *workload, FILE *to)
 {
-    double height = workload->cpus * 24.0;
+    double height = workload->cpus * 24.0, drawn = drawn_of(workload);
 
     begin(to, fmax(TOP + height + 30, legend_height(metrics)), "Who runs where");
-    for (double ms = 0; ms <= DRAWN_MS; ms += 20)
-        tick_x(to, LEFT + ms / DRAWN_MS * WIDTH, height, ms, "ms");
+    for (uint32_t i = 0; i <= 10; i++)
+        tick_x(to, LEFT + WIDTH * i / 10, height, drawn * i / 10, "ms");
     for (uint32_t cpu = 0; cpu < workload->cpus; cpu++)
         fprintf(to, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">CPU %u</text>\n", LEFT - 4,
                 TOP + 24 * cpu + 15, cpu);
     for (uint32_t i = 0; i < metrics->turns; i++) {
         const struct metrics_turn *turn = &metrics->turn[i];
-        double from = ((double)turn->begin - (double)metrics->turns_from) / 1e6 / DRAWN_MS * WIDTH;
-        double until = ((double)turn->end - (double)metrics->turns_from) / 1e6 / DRAWN_MS * WIDTH;
+        double from = ((double)turn->begin - (double)metrics->turns_from) / 1e6 / drawn * WIDTH;
+        double until = ((double)turn->end - (double)metrics->turns_from) / 1e6 / drawn * WIDTH;
 
-        from = fmax(from, 0);
+        from = fmin(fmax(from, 0), WIDTH);
         until = fmin(until, WIDTH);
         fprintf(to,
                 "<rect x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"20\" "
