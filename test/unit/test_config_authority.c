@@ -207,6 +207,16 @@ START_TEST(test_connections)
     ck_assert_uint_ge(n, 5);
     ck_assert_str_eq(list[0].name, "g");
     ck_assert(list[0].rights & KEEL_RIGHT_INTERRUPT);
+    /* Who may audit knows everybody's name, too; who may do something else does not. */
+    ck_assert(derive(SERVICE("t", "rights { self { allow = \"audit\"; }; };")
+                         SERVICE("u", "rights { self { allow = \"system\"; }; };") GUEST("g", "")));
+    n = authority_connections(&authority, &config, config_find(&config, "t"), list);
+    found = find(list, n, "g", 0);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_uint_eq(found->edge, 0xffff);
+    ck_assert_ptr_nonnull(find(list, n, "u", 0));
+    n = authority_connections(&authority, &config, config_find(&config, "u"), list);
+    ck_assert_uint_eq(n, 0);
 }
 END_TEST
 

@@ -151,6 +151,28 @@ START_TEST(what_is_too_much_is_dropped_and_told)
 }
 END_TEST
 
+/* Who asks for room first loses nothing, and is told when there is some again, though nobody turns the loop. */
+START_TEST(who_asks_for_room_drops_nothing)
+{
+    char line[101];
+    uint32_t lines = 0;
+
+    memset(line, '.', 99);
+    strcpy(line + 99, "\n");
+    ck_assert_uint_ge(stdio_room(), 2048);
+    answer = -KEEL_EAGAIN;
+    for (; stdio_room() >= 100 && lines < 100; lines++)
+        out(line);
+    ck_assert_uint_eq(lines, 20);
+    ck_assert_uint_eq(stdio_room(), 48);
+    answer = 0;
+    ck_assert_uint_eq(stdio_room(), 2048);
+    out(line);
+    ck_assert_uint_eq(strlen(shown), 2100);
+    ck_assert_uint_eq(stdio_dropped(), 0);
+}
+END_TEST
+
 START_TEST(the_builder_falls_back_to_the_kernels_console)
 {
     kernel_console = true;
@@ -277,6 +299,7 @@ int main(void)
     tcase_add_test(tests, a_console_that_starts_late_misses_nothing);
     tcase_add_test(tests, a_full_console_is_asked_less_and_less);
     tcase_add_test(tests, what_is_too_much_is_dropped_and_told);
+    tcase_add_test(tests, who_asks_for_room_drops_nothing);
     tcase_add_test(tests, who_may_not_use_the_kernels_console_waits);
     tcase_add_test(tests, last_words_wait_for_a_moment_only);
     tcase_add_test(tests, input_is_waited_for);
