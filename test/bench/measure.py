@@ -23,8 +23,8 @@ from rows import ROWS  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get('KEEL_BUILD', HERE.parents[1] / 'build'))
 TOLERANCE = 1.03
-# With 4 CPUs a turn here or there is another matter whenever anything changes.
-TOLERANCES = {'policies': 1.1}
+# With 4 CPUs, how often others run in between is another matter whenever anything changes: up to 7 % were seen.
+TOLERANCES = {'policies': 1.25}
 
 
 def masked(tap):
