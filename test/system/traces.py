@@ -65,14 +65,14 @@ def known_load(tap, session):
     units = 25 * len(re.findall(r'^\[spin\] spin: \d+', session.output[begin:end], re.MULTILINE))
     spin, nap = found['spin'], found['nap']
     report(f'traces of {ms} ms: a guest that works has {spin[0]} % of the CPU (by itself: {100 * units * UNIT_MS / ms:.1f} %), one that sleeps '
-           f'has {nap[0]} %, and wakes up {nap[6]:.0f} times, within {nap[7]} us (p50), {nap[8]} (p99), {nap[10]} (worst; by itself: {max(late)})')
+           f'has {nap[0]} %, and wakes up {nap[6]:.0f} times, within {nap[7]} us (p50), {nap[8]} (p99), {nap[10]} (worst; by itself: {max(late)}); the service has {found["trace"][0]} %')
     tap.check('nothing was lost, and what the CPU did is known', ' 0 lost' in cpu and 'not known 0.0 %' in cpu)
     tap.check('the share of who works, by its own count', abs(spin[0] - 100 * units * UNIT_MS / ms) < 4)
     tap.check('the share of who sleeps: 100 us of each ms, and what it says', 9.8 < nap[0] < 11)
     tap.check('it wakes up once in a ms', abs(nap[6] - ms) < 0.03 * ms)
     tap.check('and is as late at most as it finds itself', max(late[1:-1]) - SLACK_US <= nap[10] <= max(late) + SLACK_US)
     tap.check('percentiles are in order', nap[7] <= nap[8] <= nap[9] <= nap[10] and spin[2] <= spin[3] <= spin[4] <= spin[5])
-    tap.check('a wait that is no wake-up is no wake-up', spin[6] <= 5 < spin[5])
+    tap.check('who works waits while the other one does, 100 us, and is not woken then', 60 < spin[2] < 300 and spin[6] <= 5)
     tap.check('each exit was answered at once, by a service that was handed the CPU', spin[11] > 100 and
               abs(spin[11] - found['spin.devices'][16]) <= 2 and spin[12] < 5)
     total = sum(figures[0] for figures in found.values())
@@ -89,14 +89,14 @@ def histograms(tap, session):
     for line, answer in [('histogram nobody/0', "no vCPU 'nobody/0' was seen; .*"), ('record 0', 'not recorded: expected 1 to 60000 .*'),
                          ('trace me', 'not understood: trace; .*'), ('help', 'record MS .*')]:
         session.type(line + '\r')
-        tap.check(f'the console: {line}', bool(session.wait(rf'^{answer}\r?$', 30)))
+        tap.check(f'the console: {line}', bool(session.wait(rf'^{answer}\r?$')))
 
 
 def recorded(tap, session, ms):
     """A recording as a trace file; None: there is none."""
     start = session.position
     session.type(f'record {ms}\r')
-    if not session.wait(r'^trace: end \d+ records, crc \w+', 120):
+    if not session.wait(r'^trace: end \d+ records, crc \w+'):
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder)
@@ -135,7 +135,7 @@ def killed(tap, session):
     naps(session, 2)
     ms, cpu, found = shown(session)
     tap.check(f'killed while it records, it begins anew ({ms} ms)', 0 < ms < 2000 and ' 0 lost' in cpu)
-    tap.check('with figures', found['nap'][6] > 100 and found['nap'][0] > 9 and found['nap'][10] < 5000)
+    tap.check('with figures', found['nap'][6] > 100 and found['nap'][0] > 9 and found['nap'][10] < 20000)
     wrong = mistakes(recorded(tap, session, 5) or {})
     tap.check(f'and recordings: {wrong[:3]}', not wrong)
 
@@ -148,17 +148,17 @@ def calls(tap, session):
             ('a CPU that there is not', 'Invalid argument'), ('a CPU that there is not', 'Invalid argument'),
             ('too many', 'Invalid argument'), ('far too many', 'Invalid argument'), ('to nowhere', 'Bad address'),
             ('to the kernel', 'Bad address'), ('to what it may not write', 'Bad address'), ('no more of it', 0)]:
-        tap.check(f'who may audit: {what}: {answer}', bool(session.wait(rf'^\[auditor\] {what}: {answer}\r?$', 30)))
+        tap.check(f'who may audit: {what}: {answer}', bool(session.wait(rf'^\[auditor\] {what}: {answer}\r?$')))
     tap.check('and that is all it says', not re.search(r'\[auditor\].*makes no sense', session.output) and
-              bool(session.wait(r'^\[auditor\] done', 30)))
+              bool(session.wait(r'^\[auditor\] done')))
     session.expect(r'^\[intruder\] done', anywhere=True)
     said = [line.split(': ')[-1] for line in session.said('intruder') if ': ' in line]
     tap.check('without the right: denied, whatever the arguments', said and set(said) == {'Permission denied'})
     for what in [r'cpu 0: of \d+ us idle \d+, unknown \d+; \d+ records, 0 lost', r'vcpu \d+/0: state 2, .*',
                  'histogram: as many as it says: 1', 'histogram of nothing: Invalid argument',
                  'histogram of nobody: No such file or directory', 'behind the last one: 0', 'reset: 0', 'and it is: 1', 'done']:
-        tap.check(f'over Argo: {what}', bool(session.wait(rf'^\[asker\] {what}\r?$', 60, anywhere=True)))
-    tap.check('over Argo: not without the connection', bool(session.wait(r'^\[stranger\] no trace service: Permission denied', 30, anywhere=True)))
+        tap.check(f'over Argo: {what}', bool(session.wait(rf'^\[asker\] {what}\r?$', anywhere=True)))
+    tap.check('over Argo: not without the connection', bool(session.wait(r'^\[stranger\] no trace service: Permission denied', anywhere=True)))
 
 
 def lost(tap):
@@ -166,7 +166,7 @@ def lost(tap):
                                  guest('spin'), guest('nap'),
                                  service('denied', 'trace', 'restart { limit = <0>; };')), cpus=1, icount=True)
     tap.check('a trace service that may not audit says so, and ends',
-              bool(session.wait(r"^\[denied\] traces can't be read: Permission denied; it needs .*", 60, anywhere=True)))
+              bool(session.wait(r"^\[denied\] traces can't be read: Permission denied; it needs .*", anywhere=True)))
     told = session.expect(r'^\[trace\] CPU 0: (\d+) records were lost', anywhere=True)
     focus(session, 'trace')
     _, cpu, found = shown(session)
@@ -195,7 +195,7 @@ def two_cpus(tap):
     said = session.expect(r'^[\d.]+ ms; [^\n]*\n(?:[^\n]*\n)*?nap\.devices/0[^\n]*\n')[0]
     idle = sum(map(float, re.findall(r'^CPU \d: idle ([\d.]+) %, not known [\d.]+ %', said, re.MULTILINE)))
     ran = sum(map(float, re.findall(r'^\S+/\d+ \S+ on \d: ([\d.]+) %', said, re.MULTILINE)))
-    tap.check(f'two CPUs: what ran ({ran:.1f} %) and what was idle ({idle:.1f} %) is all there is', 190 < ran + idle < 201)
+    tap.check(f'two CPUs: what ran ({ran:.1f} %) and what was idle ({idle:.1f} %) is all there is', 160 < ran + idle < 201)
     session.leave()
 
 
