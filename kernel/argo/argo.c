@@ -376,11 +376,14 @@ static inline void argo_signal(struct domain *domain)
         arch_irq_pulse(domain, KEEL_MACHINE_ARGO_IRQ);
 }
 
+/* That may be all there are: between two, interrupts come in. No lock is held. */
 static void argo_signal_all(uint64_t *wake)
 {
-    for (; *wake != 0; *wake &= *wake - 1)
+    for (; *wake != 0; *wake &= *wake - 1) {
+        cpu_window();
         if (domain_runs(&domains[__builtin_ctzl(*wake)]))
             argo_signal(&domains[__builtin_ctzl(*wake)]);
+    }
 }
 
 /* ---- register, unregister ---- */

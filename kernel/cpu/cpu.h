@@ -72,6 +72,7 @@ struct cpu {
     uint64_t planner GUARDED_BY(lock);   /* whose plan: domain id << 32 | incarnation */
     uint32_t epoch GUARDED_BY(lock);     /* as the planner counts */
     uint64_t committed GUARDED_BY(lock); /* when */
+    uint64_t plans GUARDED_BY(lock);     /* how many have been in place */
     uint64_t slice GUARDED_BY(lock);     /* ticks */
     uint64_t lease_end GUARDED_BY(lock);
     struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */

@@ -306,12 +306,12 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
 static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
 {
     struct vcpu *lasting = now < cpu->slice_end ? cpu->owner : NULL; /* its turn may go on */
-    uint64_t committed, deadline;
+    uint64_t plans, deadline;
 
     lock_take(&cpu->lock);
     do {
         *best = (struct choice){.vtime = UINT64_MAX};
-        committed = cpu->committed;
+        plans = cpu->plans;
         if (unlikely(now >= cpu->lease_end))
             plan_forget(cpu);
         cpu->next_refill = cpu->lease_end;
@@ -332,7 +332,7 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
             choose_minimum(cpu, now, lasting, best);
         else
             choose_background(cpu, lasting, best);
-    } while (unlikely(cpu->committed != committed)); /* the plan was replaced meanwhile */
+    } while (unlikely(cpu->plans != plans)); /* it was replaced meanwhile */
     lock_release(&cpu->lock);
 }
 
@@ -425,12 +425,17 @@ static void release_loaded(struct cpu *cpu)
         dispatch_wake(loaded);
 }
 
-/* Somebody is READY, and CPUs are idle that may run it: one of them is told, or the CPU that has its registers. */
+/* Somebody is READY, and CPUs are idle that may run it: one of them is told, or the CPU that has its registers. Between 64
+ * vCPUs interrupts come in. */
 static inline void tell(const struct cpu *cpu, uint64_t idle)
 {
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++)
-        for (uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_SEQ_CST); bits; bits &= bits - 1) {
+    for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++) {
+        uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_SEQ_CST);
+
+        if (unlikely(bits))
+            cpu_window();
+        for (; bits; bits &= bits - 1) {
             const struct vcpu *vcpu = &vcpus[i * 64 + (uint32_t)__builtin_ctzl(bits)];
             uint64_t cpus = idle & vcpu->domain->cpus;
             uint32_t target = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
@@ -441,6 +446,7 @@ static inline void tell(const struct cpu *cpu, uint64_t idle)
                 !__atomic_load_n(&cpu_at(target)->resched, __ATOMIC_SEQ_CST))
                 cpu_kick(target);
         }
+    }
 }
 
 void dispatch(struct cpu *cpu)
@@ -585,11 +591,11 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
     return 0;
 }
 
-static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIRES(cpu->lock)
+/* Entry n of those that count, as it will be in the CPU's list. */
+static void slot_make(struct cpu *cpu, struct slot *made, uint32_t n, uint64_t slice,
+                      const struct keel_plan_slot *entry)
 {
-    uint32_t i = cpu->slots++;
-    struct slot *slot = &cpu->slot[i];
-    uint8_t *place = &cpu->place[entry->domain][entry->vcpu];
+    struct slot *slot = &made[n];
 
     slot->vcpu = &domains[entry->domain].vcpu[entry->vcpu];
     slot->bucket = entry->bucket != KEEL_BUCKET_NONE ? &buckets[entry->bucket] : NULL;
@@ -597,45 +603,71 @@ static void slot_add(struct cpu *cpu, const struct keel_plan_slot *entry) REQUIR
     slot->flags = entry->flags;
     slot->min_run = time_from_ns(entry->min_run);
     slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / (entry->weight ?: KEEL_WEIGHT_DEFAULT);
-    slot->slice = cpu->slice * slot->pace / PACE_DEFAULT;
+    slot->slice = slice * slot->pace / PACE_DEFAULT;
     slot->vtime = 0;
     slot->latest = VTIME_FIRST;
-    slot->equals = i && slot[-1].rank == entry->rank ? slot[-1].equals : &slot->latest;
+    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].latest;
+}
+
+/* What is to be found without looking through the list. */
+static void slot_note(struct cpu *cpu, uint32_t n, const struct keel_plan_slot *entry)
+    REQUIRES(cpu->lock)
+{
+    uint8_t *place = &cpu->place[entry->domain][entry->vcpu];
+
     if (*place == SLOT_NONE)
-        __atomic_store_n(place, (uint8_t)i, __ATOMIC_RELAXED);
+        __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
     cpu->by_deadline |= (entry->flags & KEEL_SLOT_EDF) != 0;
     if (entry->flags & KEEL_SLOT_HARD)
         cpu->hard[entry->domain] |= (uint16_t)(1u << entry->vcpu);
 }
 
+/* Between so many buckets or slots interrupts come in; only to put the list in place they don't. */
+#define COMMIT_STEP 16
+
 int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
                     const struct keel_plan_bucket *list, const struct keel_plan_slot *slots)
 {
     struct cpu *cpu = cpu_at(plan->cpu);
-    uint64_t now = time_now();
+    uint64_t now = time_now(), slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
+    struct slot made[KEEL_SLOTS_MAX];
     bool stale, early;
+    uint32_t n = 0;
 
     lock_take(&cpu->lock);
     stale = cpu->planner == planner && plan->epoch < cpu->epoch;
     early = cpu->committed && now < cpu->committed + time_from_ns(COMMIT_MIN_NS);
-    if (stale || early) {
-        lock_release(&cpu->lock);
-        return stale ? -KEEL_ESTALE : -KEEL_EAGAIN;
+    if (!stale && !early) {
+        cpu->planner = planner;
+        cpu->epoch = plan->epoch;
+        cpu->committed = now;
     }
+    lock_release(&cpu->lock);
+    if (stale || early)
+        return stale ? -KEEL_ESTALE : -KEEL_EAGAIN;
     for (uint32_t i = 0; i < plan->nbuckets; i++)
         if (list[i].status == 0)
             bucket_set(&buckets[list[i].index], &list[i], now);
-    cpu->planner = planner;
-    cpu->epoch = plan->epoch;
-    cpu->committed = now;
-    cpu->slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
-    plan_forget(cpu);
-    cpu->lease_end = now + time_from_ns(plan->lease ? plan->lease : LEASE_DEFAULT_NS);
-    for (uint32_t i = 0; i < plan->nslots; i++)
+    for (uint32_t i = 0; i < plan->nslots; i++) {
+        if (i % COMMIT_STEP == 0)
+            cpu_window();
         if (slots[i].status == 0)
-            slot_add(cpu, &slots[i]);
-    if (cpu->slots)
-        cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
+            slot_make(cpu, made, n++, slice, &slots[i]);
+    }
+    cpu_window();
+    lock_take(&cpu->lock);
+    if (cpu->committed == now) { /* else another one has been quicker meanwhile */
+        plan_forget(cpu);
+        cpu->plans++;
+        cpu->slice = slice;
+        cpu->lease_end = now + time_from_ns(plan->lease ? plan->lease : LEASE_DEFAULT_NS);
+        memcpy(cpu->slot, made, n * sizeof(made[0]));
+        for (uint32_t i = 0; i < plan->nslots; i++)
+            if (slots[i].status == 0)
+                slot_note(cpu, cpu->slots++, &slots[i]);
+        if (cpu->slots)
+            cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
+    }
     lock_release(&cpu->lock);
     trace(KEEL_TRACE_COMMIT, cpu_this()->current, plan->cpu);
     cpu_kick(plan->cpu);
