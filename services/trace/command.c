@@ -113,9 +113,14 @@ static void show_vcpu(const struct command_world *world, const struct statistics
 
         snprintf(&line[used], sizeof line - used, " lent %s %%", percent(vcpu->lent, elapsed).text);
     }
-    if (statistics_waited_worst(vcpu, world->now) || series[STATISTICS_WAIT].count)
-        series_append(world, "wait", &series[STATISTICS_WAIT],
+    if (statistics_waited_worst(vcpu, world->now) || series[STATISTICS_WAIT].count) {
+        char what[40];
+
+        snprintf(what, sizeof what, "%llu waits",
+                 (unsigned long long)series[STATISTICS_WAIT].count);
+        series_append(world, what, &series[STATISTICS_WAIT],
                       statistics_waited_worst(vcpu, world->now), line);
+    }
     if (series[STATISTICS_WAKE].count) {
         char what[40];
 

@@ -90,9 +90,9 @@ START_TEST(shows)
         command("show", 100000),
         "10.0 ms; times: p50 p99 p99.9 worst, in us\n"
         "CPU 0: idle 10.0 %, not known 0.0 %, 4 switches, 1 wake-ups, 0 commits, 8 records, 0 lost\n"
-        "one/0 blocked on 0: 60.0 % lent 5.0 %, wait 2500.0 2500.0 2500.0 2500.0, 2 exits 500.0 "
+        "one/0 blocked on 0: 60.0 % lent 5.0 %, 1 waits 2500.0 2500.0 2500.0 2500.0, 2 exits 500.0 "
         "500.0 500.0 500.0\n"
-        "two/1 sleeps on 0: 25.0 %, wait 3.5 3.5 3.5 3.5, 1 wake-ups 3.5 3.5 3.5 3.5\n"
+        "two/1 sleeps on 0: 25.0 %, 1 waits 3.5 3.5 3.5 3.5, 1 wake-ups 3.5 3.5 3.5 3.5\n"
         "9/0 sleeps on 0: 5.0 %, handed 1\n");
     statistics_lost(&s, 0, 12);
     ck_assert_ptr_nonnull(strstr(command("show", 200000), "idle 0.0 %, not known 55.0 %"));
