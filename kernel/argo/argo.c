@@ -770,11 +770,12 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
     uint32_t need, unread;
     int64_t result;
 
-    if (niov > KEEL_ARGO_IOVS_MAX)
+    if (!caller_read(domain, arg1, addr, sizeof(addr)))
+        return -KEEL_EFAULT;
+    if (unlikely(niov > KEEL_ARGO_IOVS_MAX))
         return -KEEL_EINVAL;
-    if (!caller_read(domain, arg1, addr, sizeof(addr)) ||
-        (likely(niov == 1) ? !caller_read(domain, arg2, &only, sizeof(only))
-                           : !caller_copy(domain, arg2, send.iov, niov * sizeof(only), SPACE_READ)))
+    if (likely(niov == 1) ? !caller_read(domain, arg2, &only, sizeof(only))
+                          : !caller_copy(domain, arg2, send.iov, niov * sizeof(only), SPACE_READ))
         return -KEEL_EFAULT;
     if (unlikely(addr[0] != domain->argo.allowed[0] || addr[1] != domain->argo.allowed[1] ||
                  !domain->argo.to)) {

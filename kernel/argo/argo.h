@@ -24,8 +24,9 @@
  *               EFAULT        the array of frame numbers
  *               EINVAL        a page that is not own writable RAM, or that has too many pins
  *   unregister  EFAULT, EINVAL (pad), ENOENT
- *   sendv       EINVAL        more than 8 buffers
- *               EFAULT        the addresses; the array of buffers
+ *   sendv       EFAULT        the addresses
+ *               EINVAL        more than 8 buffers
+ *               EFAULT        the array of buffers
  *               EINVAL        pad of an address
  *               EPERM         the source is another domain
  *               EACCES        - the source port: neither 0, nor one that the sender has

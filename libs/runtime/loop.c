@@ -33,6 +33,9 @@ struct port {
     loop_message_handler *handler;
     void *context;
     bool paused;
+    uint64_t pace;       /* ticks, or 0 */
+    uint64_t not_before; /* with a pace: it is looked at next */
+    struct loop_timer timer;
     struct port *next;
 };
 
@@ -124,6 +127,13 @@ void loop_port_resume(uint32_t port)
     }
 }
 
+void loop_port_pace(uint32_t port, uint64_t ns)
+{
+    for (struct port *p = loop.ports; p != NULL; p = p->next)
+        if (p->ring.port == port)
+            p->pace = clock_ticks(ns);
+}
+
 int loop_interrupts(const struct keel_device *device, loop_interrupt_handler *handler,
                     void *context)
 {
@@ -198,10 +208,22 @@ static void timers_run(void)
     timers_reckon();
 }
 
+static void port_due(void *context)
+{
+    (void)context;
+    events_kept |= EVENT(KEEL_EVENT_ARGO);
+}
+
 static void port_serve(struct port *port, uint64_t turn_end)
 {
     struct argo_message message;
     int served = 0;
+    /* What waits in the ring keeps it from being empty: until then nobody is signalled for more. */
+    if (port->pace != 0 && keel_counter() < port->not_before) {
+        if (argo_ring_next(&port->ring, &message))
+            loop_timer_set(&port->timer, port->not_before, port_due, NULL);
+        return;
+    }
     while (!port->paused && argo_ring_next(&port->ring, &message)) {
         if (served == MESSAGES_PER_TURN || (served > 0 && keel_counter() >= turn_end)) {
             events_kept |= EVENT(KEEL_EVENT_ARGO);
@@ -214,8 +236,10 @@ static void port_serve(struct port *port, uint64_t turn_end)
             port->paused = true;
         }
     }
-    if (served > 0)
+    if (served > 0) {
+        port->not_before = keel_counter() + port->pace;
         argo_notify();
+    }
 }
 
 void loop_port_serve(uint32_t port)

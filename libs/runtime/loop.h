@@ -96,6 +96,10 @@ must_check int loop_port(uint32_t port, uint16_t partner, size_t bytes,
                          loop_message_handler *handler, void *context);
 void loop_port_resume(uint32_t port);
 
+/* What has come to the port is looked at no more often than each `ns`, and a turn's worth of it then; 0, as it begins: always.
+ * Whoever sends all the time wakes the service twice in that time at most, and waits for space as its ring fills. */
+void loop_port_pace(uint32_t port, uint64_t ns);
+
 /* Handles what there is for one port now. For those who wait outside handlers. */
 void loop_port_serve(uint32_t port);
 

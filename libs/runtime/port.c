@@ -119,6 +119,11 @@ void port_resume(struct port *port)
     loop_port_resume(port->number);
 }
 
+void port_pace(struct port *port, uint64_t ns)
+{
+    loop_port_pace(port->number, ns);
+}
+
 void message_answer(const struct message *message, int status, const void *answer, size_t bytes)
 {
     const struct keel_answer header = {.tag = message->tag, .status = status};

@@ -86,6 +86,9 @@ must_check int port_open_in(struct port *port, uint32_t number, uint16_t partner
 /* A handler said "not now": it may be now. */
 void port_resume(struct port *port);
 
+/* A limit on how often senders can wake this service: see loop_port_pace. */
+void port_pace(struct port *port, uint64_t ns);
+
 /*
  * Sends one message to the peer and port of a connection, from own port `from` (0: from none). Its
  * payload is what the header of the service says (KEEL_PAYLOAD). -EAGAIN: no space there now; what

@@ -81,8 +81,8 @@ static const struct fault unregister_faults[] = {
 static const struct fault sendv_faults[] = {
     {-KEEL_EINVAL, 3, wide3},
     {-KEEL_EINVAL, 4, wide4},
-    {-KEEL_EINVAL, 3, nine},
     {-KEEL_EFAULT, 1, bad_arg1},
+    {-KEEL_EINVAL, 3, nine},
     {-KEEL_EFAULT, 2, bad_arg2},
     {-KEEL_EINVAL, 5, src_pad},
     {-KEEL_EINVAL, 6, dst_pad},

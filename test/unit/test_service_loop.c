@@ -307,6 +307,34 @@ START_TEST(a_refused_message_stays_until_resumed)
 }
 END_TEST
 
+/* 1000 ticks a second: a pace of 100 ms is 100 ticks. */
+START_TEST(a_port_has_a_pace)
+{
+    accepting = true;
+    fake_counter = 5000;
+    ck_assert_int_eq(loop_port(5, KEEL_DOMAIN_ANY, 200, on_message, NULL), 0);
+    loop_port_pace(5, 100000000);
+    append(port_ring, port_len, 1, "a", 1);
+    (void)again(EVENT(KEEL_EVENT_ARGO)); /* the first one at once */
+    ck_assert_str_eq(made(), "message 1; notify; wait 0; ");
+    fake_counter += 10;
+    (void)again(EVENT(KEEL_EVENT_ARGO)); /* nothing there: nothing to be woken for */
+    ck_assert_str_eq(made(), "wait 0; ");
+    append(port_ring, port_len, 2, "b", 1);
+    (void)again(EVENT(KEEL_EVENT_ARGO));
+    ck_assert_str_eq(made(), "wait 5100; ");
+    append(port_ring, port_len, 3, "c", 1);
+    fake_counter = 5099;
+    (void)again(EVENT(KEEL_EVENT_ARGO));
+    ck_assert_str_eq(made(), "wait 5100; ");
+    fake_counter = 5100;
+    uint64_t events = again(EVENT(KEEL_EVENT_TIME));
+    ck_assert_uint_eq(events, EVENT(KEEL_EVENT_ARGO));
+    (void)again(events);
+    ck_assert_str_eq(made(), "wait 1; message 2; message 3; notify; wait 0; ");
+}
+END_TEST
+
 START_TEST(interrupts_are_handled_and_then_done)
 {
     struct keel_device device = {.irq_bit = 33, .irqs = 2};
@@ -374,6 +402,7 @@ int main(void)
     tcase_add_test(tests, messages_are_handled_and_space_is_told);
     tcase_add_test(tests, a_flood_of_messages_does_not_hold_up_exits);
     tcase_add_test(tests, a_refused_message_stays_until_resumed);
+    tcase_add_test(tests, a_port_has_a_pace);
     tcase_add_test(tests, interrupts_are_handled_and_then_done);
     tcase_add_test(tests, timers_run_when_due_even_while_exits_come);
     tcase_add_test(tests, a_sleep_keeps_the_events_of_others);
