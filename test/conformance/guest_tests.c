@@ -37,7 +37,7 @@ static void mmu_is_off(void)
     got[2] = argo(KEEL_ARGO_SENDV, args, other, 1, 0);
     got[3] = argo(KEEL_ARGO_NOTIFY, args, 0, 0, 0);
     got[4] = argo(KEEL_ARGO_NOTIFY, 0, 0, 0, 0); /* no memory: no matter */
-    got[5] = argo(KEEL_ARGO_SENDV, args, other, 9, 0);
+    got[5] = argo(KEEL_ARGO_SENDV, args, other, 1ull << 32, 0);
     got[6] = argo(KEEL_ARGO_REGISTER_RING, args, other, 1, 2);
     got[7] = argo(77, args, other, 0, 0);
     mmu_on();
