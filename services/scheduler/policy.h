@@ -11,6 +11,7 @@
 #define SCHEDULER_POLICY_H
 
 #include <keel/plan.h>
+#include <policies.h> /* POLICIES */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -76,12 +77,9 @@ struct policy {
     bool (*plan)(uint16_t cpu, uint32_t part, struct policy_plan *to);
 };
 
-extern const struct policy policy_arinc653;
-extern const struct policy policy_credit2;
-extern const struct policy policy_equal;
-extern const struct policy policy_null;
-extern const struct policy policy_rtds;
-extern const struct policy policy_sample;
+/* Those of the list in meson.build. */
+#define POLICY_DECLARE(name) extern const struct policy policy_##name;
+POLICIES(POLICY_DECLARE)
 
 /* For policies. */
 

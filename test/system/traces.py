@@ -93,15 +93,15 @@ def histograms(tap, session):
         tap.check(f'the console: {line}', bool(session.wait(rf'^{answer}\r?$')))
 
 
-def recorded(tap, session, ms):
-    """A recording as a trace file; None: there is none."""
+def recorded(tap, session, ms, keel_trace=None):
+    """A recording as a trace file; None: there is none. keel_trace: the program, or that of this test."""
     start = session.position
     session.type(f'record {ms}\r')
     if not session.wait(r'^trace: end \d+ records, crc \w+'):
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder)
-        result = subprocess.run([sys.argv[1], '--json', path / 'out.json', '--svg', path / 'out', '-'], input=session.output[start:],
+        result = subprocess.run([keel_trace or sys.argv[1], '--json', path / 'out.json', '--svg', path / 'out', '-'], input=session.output[start:],
                                 capture_output=True, text=True, check=False)
         tap.check(f'keel-trace reads the recording of {ms} ms: {result.stderr.strip()}', result.returncode == 0)
         pictures = [path / f'out-{what}.svg' for what in ('timeline', 'share', 'latency')]

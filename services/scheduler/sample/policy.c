@@ -128,7 +128,7 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
     return false;
 }
 
-/* 5. Its name, for meson.build and policy.h. */
+/* 5. Its name, as in meson.build. */
 
 const struct policy policy_sample = {
     .name = "sample",

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const struct policy *const policies[] = {&policy_arinc653, &policy_credit2, &policy_equal,
-                                                &policy_null,     &policy_rtds,    &policy_sample};
+#define ADDRESS(name) &policy_##name,
+static const struct policy *const policies[] = {POLICIES(ADDRESS)};
 
 static struct workload workload;
 static struct metrics metrics;
