@@ -20,7 +20,7 @@ struct choice {
     uint32_t rank;
     uint32_t slot;
     uint64_t deadline;
-    uint64_t key; /* among its equals, the least goes first; 0: its turn goes on */
+    uint64_t vtime; /* among its equals; 0: its turn goes on, or that does not count */
 };
 
 void dispatch_ready(const struct vcpu *vcpu)
@@ -161,9 +161,9 @@ static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
     lock_take(&cpu->lock);
 }
 
-/* Outside the plan, turns are in the order of virtual times: the CPU time that each has had. No more than a slice from
- * that of the last one chosen counts: sleep saves up no more turns than that, and who had the CPU alone waits no
- * longer for one. */
+/* Equals take their turns in the order of their virtual times: the CPU time that each has had among them, by
+ * weight. No more than a slice from that of the last one chosen counts: sleep saves up no more turns than that,
+ * and who had the CPU alone waits no longer for one. */
 static inline uint64_t vtime_of(uint64_t *own, uint64_t latest, uint64_t slice)
 {
     if (unlikely(*own > latest + slice))
@@ -208,7 +208,7 @@ static uint32_t awake(const struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
 }
 
 /* A slot as a choice, if it can run and is better than what was found. mine: its turn lasts. */
-static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t key, uint64_t now,
+static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t vtime, uint64_t now,
                         struct choice *best) REQUIRES(cpu->lock)
 {
     const struct slot *slot = &cpu->slot[i];
@@ -222,33 +222,7 @@ static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t key, ui
         deadline = TIME_NEVER;
     else if (best->run && (deadline > best->deadline || (deadline == best->deadline && !mine)))
         return;
-    *best = (struct choice){run, owner, slot->bucket, RANK_PLAN + slot->rank, i, deadline, key};
-}
-
-/* Equals share by weight: EEVDF (Stoica, Abdel-Wahab, Jeffay et al., RTSS 1996). What each has had by weight is its
- * virtual time; at their mean, all have what is due. Who has had more is not eligible, and of the others the turn
- * that would end first in virtual time is next. Of a lack no more than a slice counts, as sleep is none; of what
- * somebody had alone, two. Bits: those of the first one's rank that are awake; *next: the first of another. */
-static inline uint64_t equals_of(struct cpu *cpu, uint32_t i, uint32_t *next) REQUIRES(cpu->lock)
-{
-    uint64_t *equals = cpu->slot[i].equals, mean = *equals, found = 0;
-    int64_t sum = 0, weights = 0;
-
-    for (; i < cpu->slots && cpu->slot[i].equals == equals; i = awake(cpu, i + 1)) {
-        struct slot *slot = &cpu->slot[i];
-        int64_t slice = (int64_t)slot->slice, lead = (int64_t)(slot->vtime - mean);
-
-        if (unlikely(lead < -slice || lead > 2 * slice)) {
-            lead = lead < 0 ? -slice : 2 * slice;
-            slot->vtime = mean + (uint64_t)lead;
-        }
-        sum += lead * slot->weight; /* 0: it never runs here */
-        weights += slot->weight;
-        found |= 1ul << i;
-    }
-    *equals = mean + (weights ? (uint64_t)(sum / weights) : 0);
-    *next = i;
-    return found;
+    *best = (struct choice){run, owner, slot->bucket, RANK_PLAN + slot->rank, i, deadline, vtime};
 }
 
 static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
@@ -257,32 +231,26 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
     bool cut = now < cpu->cut_until && cpu->cut_slot < cpu->slots;
     uint32_t looks = 0;
 
-    for (uint32_t i = awake(cpu, 0); i < cpu->slots && !best->run;) {
-        const struct slot *first = &cpu->slot[i];
+    for (uint32_t i = cut ? 0 : awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
+        struct slot *slot = &cpu->slot[i];
+        bool mine = i == cpu->turn_slot && *slot->vcpu == lasting;
+        bool by_deadline = slot->flags & KEEL_SLOT_EDF;
+        uint64_t vtime =
+            mine || by_deadline ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
 
-        if (unlikely(cut) && first->rank == cpu->slot[cpu->cut_slot].rank) {
+        if (best->run && RANK_PLAN + slot->rank > best->rank)
+            break;
+        if (unlikely(cut) && slot->rank == cpu->slot[cpu->cut_slot].rank) {
             look(cpu, cpu->cut_slot, false, 0, now, best);
             if (likely(best->run))
                 break;
             cpu->cut_until = 0;
             cut = false;
         }
-        uint64_t left = equals_of(cpu, i, &i), mean = *first->equals;
-
-        for (; left; left &= left - 1) {
-            uint32_t j = (uint32_t)__builtin_ctzl(left);
-            const struct slot *slot = &cpu->slot[j];
-            bool mine = j == cpu->turn_slot && *slot->vcpu == lasting;
-            bool by_deadline = slot->flags & KEEL_SLOT_EDF;
-            uint64_t key = slot->vtime + (slot->vtime <= mean ? slot->slice : VTIME_LATER);
-
-            if (mine || by_deadline)
-                key = 0;
-            if (!by_deadline && key >= best->key)
-                continue;
-            breathe(cpu, &looks);
-            look(cpu, j, mine, key, now, best);
-        }
+        if (!by_deadline && vtime >= best->vtime)
+            continue;
+        breathe(cpu, &looks);
+        look(cpu, i, mine, vtime, now, best);
     }
 }
 
@@ -325,7 +293,7 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
             uint64_t vtime = vtime_of(&vcpu->vtime, cpu->background, cpu->slice);
 
             breathe(cpu, &looks);
-            if (vtime >= best->key || !vcpu->domain ||
+            if (vtime >= best->vtime || !vcpu->domain ||
                 (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) || help(cpu, vcpu) != vcpu)
                 continue;
             *best =
@@ -342,7 +310,7 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
 
     lock_take(&cpu->lock);
     do {
-        *best = (struct choice){.key = UINT64_MAX};
+        *best = (struct choice){.vtime = UINT64_MAX};
         plans = cpu->plans;
         if (unlikely(now >= cpu->lease_end))
             plan_forget(cpu);
@@ -404,9 +372,11 @@ static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANA
     cpu->turn_start = cpu->since;
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     cpu->turn_pace = slot ? slot->pace : PACE_DEFAULT;
-    if (unlikely(!slot && choice->key)) {
-        *cpu->turn_vtime = choice->key;
-        cpu->background = choice->key > cpu->background ? choice->key : cpu->background;
+    if (unlikely(choice->vtime)) {
+        uint64_t *equals = slot ? slot->equals : &cpu->background;
+
+        *cpu->turn_vtime = choice->vtime;
+        *equals = choice->vtime > *equals ? choice->vtime : *equals;
     }
     if (choice->slot == cpu->cut_slot && cpu->cut_until > cpu->turn_start) {
         slice = cpu->cut_until - cpu->turn_start;
@@ -621,9 +591,8 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
     return 0;
 }
 
-/* Entry n of those that count, as it will be in the CPU's list. lead: what it has had among its equals of the last plan beyond
- * what was due, in virtual time. */
-static void slot_make(struct cpu *cpu, struct slot *made, uint32_t n, uint64_t slice, uint64_t lead,
+/* Entry n of those that count, as it will be in the CPU's list. */
+static void slot_make(struct cpu *cpu, struct slot *made, uint32_t n, uint64_t slice,
                       const struct keel_plan_slot *entry)
 {
     struct slot *slot = &made[n];
@@ -635,12 +604,9 @@ static void slot_make(struct cpu *cpu, struct slot *made, uint32_t n, uint64_t s
     slot->min_run = time_from_ns(entry->min_run);
     slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / (entry->weight ?: KEEL_WEIGHT_DEFAULT);
     slot->slice = slice * slot->pace / PACE_DEFAULT;
-    slot->weight = (uint16_t)(entry->weight ?: KEEL_WEIGHT_DEFAULT);
-    if (!(domains[entry->domain].cpus >> cpu->index & 1))
-        slot->weight = 0;
-    slot->vtime = VTIME_FIRST + lead;
-    slot->mean = VTIME_FIRST;
-    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].mean;
+    slot->vtime = 0;
+    slot->latest = VTIME_FIRST;
+    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].latest;
 }
 
 /* What is to be found without looking through the list. */
@@ -649,8 +615,6 @@ static void slot_note(struct cpu *cpu, uint32_t n, const struct keel_plan_slot *
 {
     uint8_t *place = &cpu->place[entry->domain][entry->vcpu];
 
-    if (*cpu->slot[n].vcpu == cpu->owner && cpu->turn_slot < SLOT_NONE)
-        cpu->turn_vtime = &cpu->slot[n].vtime; /* where its turn is booked from now on */
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
     cpu->by_deadline |= (entry->flags & KEEL_SLOT_EDF) != 0;
@@ -666,7 +630,6 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
 {
     struct cpu *cpu = cpu_at(plan->cpu);
     uint64_t now = time_now(), slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
-    uint64_t lead[KEEL_SLOTS_MAX];
     struct slot made[KEEL_SLOTS_MAX];
     bool stale, early;
     uint32_t n = 0;
@@ -678,11 +641,6 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
         cpu->planner = planner;
         cpu->epoch = plan->epoch;
         cpu->committed = now;
-        for (uint32_t i = 0; i < plan->nslots; i++) {
-            uint32_t old = slots[i].status ? SLOT_NONE : cpu->place[slots[i].domain][slots[i].vcpu];
-
-            lead[i] = old < cpu->slots ? cpu->slot[old].vtime - *cpu->slot[old].equals : 0;
-        }
     }
     lock_release(&cpu->lock);
     if (stale || early)
@@ -694,7 +652,7 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
         if (i % COMMIT_STEP == 0)
             cpu_window();
         if (slots[i].status == 0)
-            slot_make(cpu, made, n++, slice, lead[i], &slots[i]);
+            slot_make(cpu, made, n++, slice, &slots[i]);
     }
     cpu_window();
     lock_take(&cpu->lock);

@@ -751,7 +751,6 @@ START_TEST(an_early_alarm_ends_no_turn)
     sleep_current(0);
     ck_assert_uint_eq(cpu_at(0)->arch.timer, MS); /* of the turn that ended early */
     vcpu_kick(domains[1].vcpu[0]);
-    settle();
     vcpu_kick(domains[2].vcpu[0]);
     settle();
     run_until(MS + 1);

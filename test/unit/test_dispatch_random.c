@@ -442,7 +442,7 @@ static uint64_t weight_of(const struct plan *its, uint32_t n)
     return n < SLOTS && its->slot[n].weight ? its->slot[n].weight : KEEL_WEIGHT_DEFAULT;
 }
 
-/* Equals that want the CPU all the time: what they have had by weight is never further apart than three slices of
+/* Equals that want the CPU all the time: what they have had by weight is never further apart than two slices of
  * each: as it was when they began to share, and now. A weight is as exact as the kernel's arithmetic. */
 static void shares_check(uint32_t c)
 {
@@ -458,7 +458,7 @@ static void shares_check(uint32_t c)
             double wa = (double)weight_of(its, i), wb = (double)weight_of(its, j);
             double ahead = (double)(a->had - a->had_at[j]) / wa;
             double behind = (double)(b->had - b->had_at[i]) / wb;
-            double slices = 3 * (double)its->slice * (1 / wa + 1 / wb);
+            double slices = 2 * (double)its->slice * (1 / wa + 1 / wb);
 
             must(ahead - behind <= slices + ahead * 0.005);
         }

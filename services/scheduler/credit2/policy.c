@@ -488,56 +488,28 @@ static void place_split(void)
     }
 }
 
-/* Those that want all they can get, the largest first. */
-static uint32_t busy_sort(struct unit **order)
+/* One CPU after the other is filled, and who does not fit goes on on the next: nobody is on more than two. */
+static void place_wrapped(void)
 {
-    uint32_t n = 0;
+    uint64_t cpus = credit2.machine;
 
-    for (uint32_t i = 0; i < credit2.n; i++) {
-        struct unit *unit = credit2.list[i];
-        uint32_t at = n;
-
-        unit->pieces = 0;
-        if (!unit->busy || unit->off)
-            continue;
-        for (; at > 0 && order[at - 1]->rate < unit->rate; at--)
-            order[at] = order[at - 1];
-        order[at] = unit;
-        n++;
-    }
-    return n;
-}
-
-/* One CPU after the other is filled, with whoever fits, the largest first; the largest of those that are left over
- * takes the rest, and goes on on the next: it is least hurt by that. */
-static void place_filled(void)
-{
-    struct unit *order[POLICY_VCPUS_MAX], *on = NULL;
-    uint32_t n = busy_sort(order);
-    uint64_t left = 0;
-
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.list[i]->pieces = 0;
     rooms_clear();
-    for (uint64_t cpus = credit2.machine; cpus; cpus &= cpus - 1) {
-        uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
+    for (uint32_t i = 0; i < credit2.n && cpus; i++) {
+        struct unit *unit = credit2.list[i];
+        uint64_t left = unit->busy && !unit->off ? unit->rate : 0;
 
-        if (on) {
+        while (cpus && left > ROUNDING && unit->pieces < PIECES_MAX) {
+            uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
             uint64_t rate = least(left, room[cpu]);
 
-            piece_add(on, cpu, rate);
+            if (rate > ROUNDING)
+                piece_add(unit, cpu, rate);
             left -= rate;
-            if (left > ROUNDING)
-                continue;
-            on = NULL;
+            if (room[cpu] <= ROUNDING)
+                cpus &= cpus - 1;
         }
-        for (uint32_t i = 0; i < n; i++)
-            if (!order[i]->pieces && order[i]->rate <= room[cpu] + ROUNDING)
-                piece_add(order[i], cpu, order[i]->rate);
-        for (uint32_t i = 0; i < n && !on && room[cpu] > ROUNDING; i++)
-            if (!order[i]->pieces) {
-                on = order[i];
-                left = on->rate - room[cpu];
-                piece_add(on, cpu, room[cpu]);
-            }
     }
 }
 
@@ -556,11 +528,11 @@ static void place(void)
             continue;
         for (uint32_t j = 0; j < unit->pieces; j++)
             placed += unit->piece[j].rate;
-        wrap |= unit->pieces != 1 || placed + ONE / 50 < unit->rate;
+        wrap |= placed + ONE / 50 < unit->rate;
         anywhere &= !(credit2.machine & ~unit->cpus);
     }
     if (wrap && anywhere)
-        place_filled();
+        place_wrapped();
 }
 
 /* Plans. */
@@ -825,34 +797,32 @@ static void classes_order(uint8_t *order)
     }
 }
 
-/* What is due is its weight: it is so also while others sleep, or have more to do. */
-static uint32_t slot_weight(const struct unit *unit, int piece)
+/* Whether all on this CPU are equal, and need no numbers to share it equally. */
+static bool alone(const struct made *made)
 {
-    uint64_t weight = unit->piece[piece].rate * KEEL_WEIGHT_MAX / ONE;
-
-    return weight ? (uint32_t)least(weight, KEEL_WEIGHT_MAX) : 1;
+    return nclasses == 1 && !made->slots && classes[0].key.use == USE_CLASS;
 }
 
-static void make_classes(struct made *made, uint16_t cpu)
+static void make_classes(struct made *made)
 {
+    bool equal = alone(made);
     uint8_t order[CLASSES_MAX];
-    uint32_t caps = 0;
 
     classes_order(order);
-    for (uint32_t i = 0; i < nclasses; i++)
-        caps += classes[i].key.use == USE_CAP;
     for (uint32_t i = 0; i < nclasses; i++) {
         struct class *class = &classes[order[i]];
-        bool cap = class->key.use == USE_CAP;
 
-        class->bucket = cap ? cap_bucket(made, (uint16_t) class->key.id) : KEEL_BUCKET_NONE;
+        if (class->key.use == USE_CAP) {
+            class->bucket = cap_bucket(made, (uint16_t) class->key.id);
+        } else if (equal) {
+            class->bucket = KEEL_BUCKET_NONE;
+        } else {
+            class->bucket = bucket_of(class->key);
+            bucket_add(made, class->bucket, class->rate);
+        }
         for (uint32_t j = 0; j < credit2.n; j++)
-            if (class_of[j] == order[i]) {
-                slot_add(made, credit2.list[j], class->bucket, RANK_CLASSES + (cap ? i : caps),
-                         credit2.ratelimit);
-                made->slot[made->slots - 1].weight =
-                    slot_weight(credit2.list[j], piece_on(credit2.list[j], cpu));
-            }
+            if (class_of[j] == order[i])
+                slot_add(made, credit2.list[j], class->bucket, RANK_CLASSES + i, credit2.ratelimit);
     }
 }
 
@@ -866,10 +836,31 @@ static bool restricted(const struct unit *unit, uint16_t cpu)
            (!may || (credit2.cap[unit->domain] && !listed(unit, cpu)));
 }
 
-static void make_rest(struct made *made, uint16_t cpu)
+static void make_rest(struct made *made, uint16_t cpu, bool equal)
 {
-    uint32_t rank = RANK_CLASSES + nclasses;
+    uint32_t space = KEEL_SLOTS_MAX - made->slots, n = 0, rank = RANK_CLASSES + nclasses;
+    uint64_t weights = 0;
 
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        space -= space && restricted(unit, cpu);
+        if (piece_on(unit, cpu) < 0 || credit2.cap[unit->domain])
+            continue;
+        weights += weight_of(unit);
+        n++;
+    }
+    space = (uint32_t)least(space, SPARE_MAX);
+    for (uint32_t i = 0; i < credit2.n && n && n <= space && !equal; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (piece_on(unit, cpu) < 0 || credit2.cap[unit->domain])
+            continue;
+        uint32_t count = n == 1 ? 1 : (uint32_t)((space - n) * weight_of(unit) / weights) + 1;
+
+        for (uint32_t j = 0; j < count; j++)
+            slot_add(made, unit, KEEL_BUCKET_NONE, rank, 0);
+    }
     for (uint32_t i = 0; i < credit2.n; i++) {
         const struct unit *unit = credit2.list[i];
 
@@ -884,6 +875,18 @@ static void make_rest(struct made *made, uint16_t cpu)
             slot_add(made, unit, credit2.nothing, rank + 1, 0);
         }
     }
+}
+
+/* Whether somebody is to be corrected, so that commits are worth it. */
+static bool unfair(uint64_t now)
+{
+    if (credit2.flipped || credit2.drifted || now < credit2.made_at + CORRECTION_NS)
+        return false;
+    for (uint32_t i = 0; i < credit2.n; i++)
+        if (credit2.list[i]->credit > 2 * (int64_t)credit2.slice ||
+            credit2.list[i]->credit < -2 * (int64_t)credit2.slice)
+            return true;
+    return false;
 }
 
 static bool slot_same(const struct keel_plan_slot *a, const struct keel_plan_slot *b)
@@ -921,12 +924,14 @@ static uint64_t make_all(uint64_t now)
             credit2.due[domain] = cap_due(domain);
     for (uint64_t cpus = credit2.machine; cpus; cpus &= cpus - 1) {
         uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
+        bool equal;
 
         memset(&made, 0, sizeof made);
         make_sleepers(&made, cpu);
         classes_collect(cpu);
-        make_classes(&made, cpu);
-        make_rest(&made, cpu);
+        equal = alone(&made);
+        make_classes(&made);
+        make_rest(&made, cpu, equal);
         if (made_same(&made, &credit2.made[cpu]))
             continue;
         credit2.made[cpu] = made;
@@ -934,6 +939,21 @@ static uint64_t make_all(uint64_t now)
     }
     buckets_unused_free();
     return changed;
+}
+
+/* Who had least of what is due goes first. */
+static void order(struct keel_plan_slot *slot, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t j = i; j > 0 && slot[j].rank == slot[j - 1].rank &&
+                             credit2.unit[slot[j].domain][slot[j].vcpu].credit >
+                                 credit2.unit[slot[j - 1].domain][slot[j - 1].vcpu].credit;
+             j--) {
+            struct keel_plan_slot other = slot[j];
+
+            slot[j] = slot[j - 1];
+            slot[j - 1] = other;
+        }
 }
 
 /* The interface. */
@@ -1003,7 +1023,7 @@ static uint64_t get(uint32_t parameter, struct policy_whom whom)
 static uint64_t look(const struct policy_snapshot *snapshot)
 {
     if (!look_all(snapshot))
-        return 0;
+        return unfair(snapshot->now) ? make_all(snapshot->now) : 0;
     /* What was due before is no measure of what is due now. */
     for (uint32_t i = 0; i < credit2.n && credit2.flipped; i++)
         credit2.list[i]->credit = 0;
@@ -1038,6 +1058,7 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
     for (uint32_t i = 0; i < made->slots; i++)
         if (made->slot[i].bucket == KEEL_BUCKET_NONE || credit2.sent[made->slot[i].bucket])
             to->slot[to->plan.nslots++] = made->slot[i];
+    order(to->slot, to->plan.nslots);
     to->plan.slice = turn > credit2.ratelimit ? turn : credit2.ratelimit;
     return made->buckets > first + POLICY_BUCKETS_MAX;
 }
