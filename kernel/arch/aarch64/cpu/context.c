@@ -181,14 +181,9 @@ static void timer_fold(struct vcpu *vcpu) NO_LOCK_ANALYSIS
 {
     const uint64_t high = CNT_ENABLE | CNT_ISTATUS;
 
-    if (likely(!(vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1)))
+    if (likely(!(vcpu->arch.vgic.private.line >> KEEL_TIMER_VIRTUAL & 1)) ||
+        (sysreg_read(cntv_ctl_el0) & (high | CNT_IMASK)) == high)
         return;
-    if ((sysreg_read(cntv_ctl_el0) & (high | CNT_IMASK)) == high) {
-        /* It woke up, and was not loaded: what would interrupt it at once is taken here. */
-        if (!(vcpu->arch.vgic.held >> KEEL_TIMER_VIRTUAL & 1) && gic_take_this(KEEL_TIMER_VIRTUAL))
-            vgic_hold(vcpu, KEEL_TIMER_VIRTUAL);
-        return;
-    }
     vgic_fold(vcpu);
     vgic_raise_private(vcpu, KEEL_TIMER_VIRTUAL, false);
     vgic_let_go(vcpu, KEEL_TIMER_VIRTUAL);

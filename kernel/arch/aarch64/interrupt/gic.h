@@ -19,8 +19,7 @@ void gic_init(void);
  * interrupt enabled; list registers empty, virtual interface on. Each CPU, once. */
 void gic_init_cpu(uint32_t cpu);
 
-uint32_t gic_take(void);
-bool gic_take_this(uint32_t intid);             /* acknowledges, drops priority: INTID, or >= GIC_SPURIOUS */
+uint32_t gic_take(void);             /* acknowledges, drops priority: INTID, or >= GIC_SPURIOUS */
 void gic_deactivate(uint32_t intid); /* may come again (SPIs: from any CPU) */
 
 /* A physical SPI for a domain: routed to a CPU, trigger set, enabled or disabled (and, if it was

@@ -128,13 +128,6 @@ uint32_t gic_take(void)
     return intid;
 }
 
-/* Takes this interrupt, if it is the next one. */
-bool gic_take_this(uint32_t intid)
-{
-    isb();
-    return (sysreg_read(S3_0_C12_C12_2) & 0xffffff) == intid && gic_take() == intid; /* ICC_HPPIR1_EL1 */
-}
-
 /* What was done before, list registers emptied above all, counts when it may come again. */
 void gic_deactivate(uint32_t intid)
 {
