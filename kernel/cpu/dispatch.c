@@ -425,17 +425,12 @@ static void release_loaded(struct cpu *cpu)
         dispatch_wake(loaded);
 }
 
-/* Somebody is READY, and CPUs are idle that may run it: one of them is told, or the CPU that has its registers. Between 64
- * vCPUs interrupts come in. */
+/* Somebody is READY, and CPUs are idle that may run it: one of them is told, or the CPU that has its registers. */
 static inline void tell(const struct cpu *cpu, uint64_t idle)
 {
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++) {
-        uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_SEQ_CST);
-
-        if (unlikely(bits))
-            cpu_window();
-        for (; bits; bits &= bits - 1) {
+    for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++)
+        for (uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_SEQ_CST); bits; bits &= bits - 1) {
             const struct vcpu *vcpu = &vcpus[i * 64 + (uint32_t)__builtin_ctzl(bits)];
             uint64_t cpus = idle & vcpu->domain->cpus;
             uint32_t target = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
@@ -446,7 +441,6 @@ static inline void tell(const struct cpu *cpu, uint64_t idle)
                 !__atomic_load_n(&cpu_at(target)->resched, __ATOMIC_SEQ_CST))
                 cpu_kick(target);
         }
-    }
 }
 
 void dispatch(struct cpu *cpu)
