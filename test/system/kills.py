@@ -62,8 +62,10 @@ def shown(name, out):
     is drawn again if the console has the focus."""
     prefixes = tuple([f'[{name}] ', *doubled_in(f'[{name}] ')])
     text, pending = '', ''
-    # While there is no console the builder speaks by the kernel, wherever the cursor is.
-    for line in re.sub(r'(?<!\] )builder: .*\n', '', out.replace('\r', '')).split('\n'):
+    # While there is no console the builder speaks by the kernel, wherever the cursor is; what it had said through the console
+    # without the end of the line it says again, and that ends the line.
+    out = re.sub(r'^(\[builder\] .+?)builder: .*\n', r'\1\n', out.replace('\r', ''), flags=re.MULTILINE)
+    for line in re.sub(r'(?<!\] )builder: .*\n', '', out).split('\n'):
         if line.startswith(prefixes):
             pending += line.partition('] ')[2]
             if not pending.endswith('\\'):
