@@ -237,7 +237,8 @@ static void port_serve(struct port *port, uint64_t turn_end)
         }
     }
     if (served > 0) {
-        port->not_before = keel_counter() + port->pace;
+        if (port->pace != 0)
+            port->not_before = keel_counter() + port->pace;
         argo_notify();
     }
 }

@@ -2,6 +2,7 @@
 /* Messages by type; see port.h. */
 #include <runtime/port.h>
 
+#include <runtime/start.h>
 #include <stdlib.h>
 
 static uint32_t most_of(const struct message_type *type)
@@ -112,6 +113,14 @@ int port_open_in(struct port *port, uint32_t number, uint16_t partner, void *mem
         return status;
     return open_end(port, loop_port_in(number, partner, memory, pages, on_message, port),
                     ARGO_RING_LEN(pages));
+}
+
+int port_offer(struct port *port, uint32_t number, size_t bytes)
+{
+    /* Who may ask has to be answered. */
+    if (keel_connection_with(NULL, number, KEEL_RIGHT_SEND) == NULL)
+        return 0;
+    return port_open(port, number, KEEL_DOMAIN_ANY, bytes);
 }
 
 void port_resume(struct port *port)

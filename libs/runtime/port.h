@@ -83,6 +83,9 @@ must_check int port_open(struct port *port, uint32_t number, uint16_t partner, s
 must_check int port_open_in(struct port *port, uint32_t number, uint16_t partner, void *memory,
                             uint32_t pages);
 
+/* Opens own port `number` to whoever the configuration lets ask there; 0, and no port, if that is nobody. */
+must_check int port_offer(struct port *port, uint32_t number, size_t bytes);
+
 /* A handler said "not now": it may be now. */
 void port_resume(struct port *port);
 

@@ -48,6 +48,23 @@ const struct keel_connection *keel_connection_of(uint16_t domain, uint32_t port)
     return NULL;
 }
 
+const char *keel_domain_name(uint16_t domain)
+{
+    const struct keel_start *start = keel_start();
+    const struct keel_connection *connection;
+    const char *name = NULL;
+
+    if (start != NULL && domain == start->domain)
+        return start->name;
+    if (domain == KEEL_DOMAIN_BUILDER)
+        return "builder";
+    /* The last ones are mere names; those before may be of what the domain is to this one. */
+    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
+        if (connection->domain == domain)
+            name = connection->name;
+    return name;
+}
+
 const struct keel_device *keel_device_find(const char *name)
 {
     const struct keel_device *device;

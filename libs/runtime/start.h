@@ -28,6 +28,9 @@ const struct keel_device *keel_device_at(uint32_t index);
 /* The connection whose peer is `domain` and whose port is `port`; NULL if there is none. */
 const struct keel_connection *keel_connection_of(uint16_t domain, uint32_t port);
 
+/* What the configuration calls the domain; NULL if this service has not been told: schedulers and who may audit are told all. */
+const char *keel_domain_name(uint16_t domain);
+
 /* How calls name this service itself, and the peer of a connection in its current life (peer.h). */
 keel_peer keel_self(void);
 keel_peer keel_connection_peer(const struct keel_connection *connection);

@@ -27,20 +27,6 @@ uint16_t control_domain_find(const char *name)
     return connection ? connection->domain : POLICY_ALL;
 }
 
-static const char *domain_name(uint16_t domain)
-{
-    const struct keel_connection *connection;
-
-    if (domain == keel_start()->domain)
-        return keel_start()->name;
-    if (domain == KEEL_DOMAIN_BUILDER)
-        return "builder";
-    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
-        if (connection->domain == domain)
-            return connection->name;
-    return NULL;
-}
-
 static bool note(const char *parameter, struct policy_whom whom, uint64_t value)
 {
     return settings_note(&settings, parameter, whom, value);
@@ -57,7 +43,7 @@ static void on_line(char *line)
 {
     const struct command_world world = {.policy = the_policy,
                                         .domain_find = control_domain_find,
-                                        .domain_name = domain_name,
+                                        .domain_name = keel_domain_name,
                                         .snapshot = the_snapshot,
                                         .note = note,
                                         .say = say};
@@ -125,7 +111,6 @@ static bool on_vcpus(void *context, const struct message *message)
     return true;
 }
 
-/* Only if the configuration lets somebody ask. */
 static void requests_listen(void)
 {
     static const struct message_type types[] = {
@@ -144,9 +129,7 @@ static void requests_listen(void)
     };
     static struct port port = {.types = types, .ntypes = sizeof types / sizeof types[0]};
 
-    /* Who may ask has to be answered. */
-    if (keel_connection_with(NULL, KEEL_SCHEDULER_PORT, KEEL_RIGHT_SEND) &&
-        port_open(&port, KEEL_SCHEDULER_PORT, KEEL_DOMAIN_ANY, RING_BYTES) < 0)
+    if (port_offer(&port, KEEL_SCHEDULER_PORT, RING_BYTES) < 0)
         printf("no port for requests\n");
 }
 

@@ -60,26 +60,10 @@ static struct {
 
 /* Names. */
 
-static const char *domain_name(uint16_t domain)
-{
-    const struct keel_connection *connection;
-    const char *name = NULL;
-
-    if (domain == keel_start()->domain)
-        return keel_start()->name;
-    if (domain == KEEL_DOMAIN_BUILDER)
-        return "builder";
-    /* The last ones are mere names; those before may be of what the domain is to this one. */
-    for (uint32_t i = 0; (connection = keel_connection_at(i)) != NULL; i++)
-        if (connection->domain == domain)
-            name = connection->name;
-    return name;
-}
-
 static uint16_t domain_find(const char *name)
 {
     for (uint16_t domain = 0; domain < KEEL_DOMAINS_MAX; domain++) {
-        const char *its = domain_name(domain);
+        const char *its = keel_domain_name(domain);
 
         if (its && strcmp(its, name) == 0)
             return domain;
@@ -120,7 +104,7 @@ static void recording_print(void)
         recording.names++;
     } else if (recording.names <= KEEL_DOMAINS_MAX) {
         uint16_t domain = (uint16_t)(recording.names++ - 1);
-        const char *name = domain_name(domain);
+        const char *name = keel_domain_name(domain);
 
         if (!name)
             return;
@@ -308,7 +292,7 @@ static void on_line(char *line)
 {
     const struct command_world world = {.statistics = &statistics,
                                         .now = known,
-                                        .domain_name = domain_name,
+                                        .domain_name = keel_domain_name,
                                         .domain_find = domain_find,
                                         .record = record,
                                         .say = say};
@@ -418,7 +402,6 @@ static bool on_reset(void *context, const struct message *message)
     return true;
 }
 
-/* Only if the configuration lets somebody ask. */
 static void requests_listen(void)
 {
     static const struct message_type types[] = {
@@ -437,8 +420,7 @@ static void requests_listen(void)
     };
     static struct port port = {.types = types, .ntypes = sizeof types / sizeof types[0]};
 
-    if (keel_connection_with(NULL, KEEL_STATISTICS_PORT, KEEL_RIGHT_SEND) &&
-        port_open(&port, KEEL_STATISTICS_PORT, KEEL_DOMAIN_ANY, RING_BYTES) < 0)
+    if (port_offer(&port, KEEL_STATISTICS_PORT, RING_BYTES) < 0)
         printf("no port for requests\n");
 }
 

@@ -169,6 +169,17 @@ class Session:
         self.type(PREFIX + key)
         return self.expect(pattern)
 
+    def focus(self, name):
+        """Gives a domain's console the keyboard."""
+        self.type(PREFIX + 'l')
+        number = self.expect(rf'^\[console\] +(\d+)\*? +{name} ')[1]
+        self.key(number, rf'focus: \d+ {name}')
+
+    def answers(self, line, *answers):
+        """Whether a line typed on the console that has the focus is answered so."""
+        self.type(line + '\r')
+        return all(self.wait(rf'^{answer}\r?$', 20) for answer in answers)
+
     def shell(self, command, seconds=SECONDS):
         """A command at the prompt of the focused Linux; what it prints."""
         self.serial += 1

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 from keel import PREFIX, Tap, console, guest, service, system
-from traces import AUDIT, NAP, focus, mistakes, naps, recorded, shown
+from traces import AUDIT, NAP, mistakes, naps, recorded, shown
 
 LINES_MOST = 200
 WORKLOAD = """\
@@ -51,17 +51,12 @@ def the_system():
 
 def share_shown(session):
     """Of the one that sleeps, percent of the CPU, from now on."""
-    focus(session, 'trace')
+    session.focus('trace')
     session.type('reset\r')
     session.expect(r'^reset\r?$')
     for _ in range(3):
         session.expect(r'^\[spin\] spin: \d+')
     return shown(session)[2]['nap'][0]
-
-
-def asked(session, line, answer):
-    session.type(line + '\r')
-    return bool(session.wait(rf'^{answer}\r?$', 60))
 
 
 def main():
@@ -76,19 +71,19 @@ def main():
         session.expect(r'^spin: 25\b')
         share = share_shown(session)
         tap.check(f'it runs: who sleeps has {share} %', share < 3)
-        focus(session, 'scheduler')
-        tap.check('it shows itself', asked(session, 'show', r'policy mine\b.*'))
-        tap.check('a parameter is changed: all are equal now', asked(session, 'set light=100', 'set: light=100'))
+        session.focus('scheduler')
+        tap.check('it shows itself', session.answers('show', r'policy mine\b.*'))
+        tap.check('a parameter is changed: all are equal now', session.answers('set light=100', 'set: light=100'))
         tap.check('and who sleeps is heard of', bool(session.wait(NAP.pattern)))
         share = share_shown(session)
         tap.check(f'it has {share} %', share > 8)
 
-        focus(session, 'better')
+        session.focus('better')
         session.type(PREFIX + 'r')
         tap.check('credit2 takes its place', bool(session.wait(r'builder: better takes the place of scheduler', 60)))
-        tap.check('and shows itself', asked(session, 'show', r'policy credit2\b.*'))
+        tap.check('and shows itself', session.answers('show', r'policy credit2\b.*'))
         naps(session, 1)
-        focus(session, 'trace')
+        session.focus('trace')
         trace = recorded(tap, session, 20, keel_trace)
         wrong = mistakes(trace or {})
         tap.check(f'the trace opens: {wrong[:3]}', trace and not wrong)

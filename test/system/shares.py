@@ -57,28 +57,16 @@ def now(session, units):
     return measure(session, int(session.expect(r'^\[two\] spin: (\d+)\r?$')[1]) + BEGIN, units)
 
 
-def said(session, line, *answers):
-    """A line typed on the console that has the focus: whether it is answered so."""
-    session.type(line + '\r')
-    return all(session.wait(rf'^{answer}\r?$', 20) for answer in answers)
-
-
-def focus(session, name):
-    session.type(PREFIX + 'l')
-    number = session.expect(rf'^\[console\] +(\d+)\*? +{name} ')[1]
-    session.key(number, rf'focus: \d+ {name}')
-
-
 def set_at_run_time(tap):
     session = tap.session(system(console(), service('scheduler', 'scheduler-credit2', 'args = "weight.one=768";'), *GUESTS),
                           cpus=1, icount=True)
     session.expect(rf'\[two\] spin: {BEGIN}\r?$')
-    focus(session, 'scheduler')
+    session.focus('scheduler')
     tap.check('the console: what parameters there are',
-              said(session, 'help', r'set PARAMETER=N, .*', r'  weight.DOMAIN, 1 to 65535', r'  slice-us, 200 to 500000'))
+              session.answers('help', r'set PARAMETER=N, .*', r'  weight.DOMAIN, 1 to 65535', r'  slice-us, 200 to 500000'))
     tap.check('the console: what they are, and what each vCPU had',
-              said(session, 'show', r'policy credit2 ratelimit-us=500 slice-us=1000',
-                   r'one/0 \w+ on 0, cpus 0x1, ran \d+\.\d+ s: weight=768 cap=0 cpus=0x\w+', r'two/0 .*: weight=256 .*'))
+              session.answers('show', r'policy credit2 ratelimit-us=500 slice-us=1000',
+                              r'one/0 \w+ on 0, cpus 0x1, ran \d+\.\d+ s: weight=768 cap=0 cpus=0x\w+', r'two/0 .*: weight=256 .*'))
     got = now(session, UNITS // 3)
     report(f'the same, while they run: at first {got:.2f} to 1')
     tap.check('before a weight is changed: 3 to 1', abs(got / 3 - 1) < 0.05)
@@ -91,12 +79,12 @@ def set_at_run_time(tap):
                          ('get cap.one', 'cap.one=0'),
                          ('weigh one', 'not understood: weigh; .*'),
                          ('set weight.one=2048 weight.two=512', 'set: weight.two=512')]:
-        tap.check(f'the console: {line}', said(session, line, answer))
+        tap.check(f'the console: {line}', session.answers(line, answer))
     got = now(session, UNITS // 2)
     report(f'one weight set to 2048, the other to 512: {got:.2f} to 1')
     tap.check('after that: 4 to 1', abs(got / 4 - 1) < 0.05)
     session.key('r', r'builder: scheduler was stopped')  # and is started again at once
-    tap.check('its next life has what was set', said(session, 'get weight.two', r'weight.two=512'))
+    tap.check('its next life has what was set', session.answers('get weight.two', r'weight.two=512'))
     got = now(session, UNITS // 2)
     report(f'the same in the next life of credit2: {got:.2f} to 1')
     tap.check('in its next life: 4 to 1', abs(got / 4 - 1) < 0.05)

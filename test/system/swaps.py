@@ -37,11 +37,6 @@ def focus(session, number, name):
     session.key(number, rf'focus: \d+ {name}')
 
 
-def asked(session, line, answer):
-    session.type(line + '\r')
-    return bool(session.wait(rf'^{answer}\r?$', 30))
-
-
 def gaps(session, start):
     """The longest time that either guest did not run, of those told from there on."""
     return max([int(match[3]) for match in GAP.finditer(session.output, start)], default=0)
@@ -53,7 +48,7 @@ def swap(session, number, name):
     start = len(session.output)
     session.type(PREFIX + 'r')
     taken = session.wait(rf'builder: {name} takes the place of ', 30)
-    answered = asked(session, 'show', rf'policy {POLICIES[name]}\b.*')
+    answered = session.answers('show', rf'policy {POLICIES[name]}\b.*')
     for guest_name in 'one', 'two':  # both have told what the swap cost them
         answered = answered and bool(session.wait(rf'^\[{guest_name}\] gap: ', 30)) and bool(
             session.wait(rf'^\[{guest_name}\] gap: ', 30))
@@ -67,7 +62,7 @@ def main():
         session.expect(r'^\[two\] gap: round')
         number = numbers(session)
         focus(session, number['scheduler'], 'scheduler')
-        tap.check('a weight is set', asked(session, 'set weight.one=300', 'set: weight.one=300'))
+        tap.check('a weight is set', session.answers('set weight.one=300', 'set: weight.one=300'))
         done, longest = 0, {}
         order = ['equal', 'reserving', 'scheduler', 'reserving', 'equal', 'scheduler']
         for i in range(count):
@@ -83,7 +78,7 @@ def main():
         for name in 'equal', 'scheduler':
             swap(session, number, name)
             tap.check(f'what was set on the first one\'s console, {POLICIES[name]} has, too',
-                      asked(session, 'get weight.one', 'weight.one=300'))
+                      session.answers('get weight.one', 'weight.one=300'))
         # One that does not work.
         focus(session, number['broken'], 'broken')
         session.type(PREFIX + 'r')
@@ -92,10 +87,10 @@ def main():
                   bool(session.wait(r'argument not understood: nonsense=1: nonsense: rtds has no such', 30)))
         tap.check('and is given up:', bool(session.wait(r'builder: broken is not started again: stays off', 60)))
         focus(session, number['scheduler'], 'scheduler')
-        tap.check('the one before is back', asked(session, 'show', r'policy credit2\b.*'))
-        tap.check('with what was set', asked(session, 'get weight.one', 'weight.one=300'))
+        tap.check('the one before is back', session.answers('show', r'policy credit2\b.*'))
+        tap.check('with what was set', session.answers('get weight.one', 'weight.one=300'))
         session.key('r', r'builder: scheduler was stopped')
-        tap.check('and is restarted as any other', asked(session, 'show', r'policy credit2\b.*'))
+        tap.check('and is restarted as any other', session.answers('show', r'policy credit2\b.*'))
         found = GAP.findall(session.output)
         session.leave()
         rounds = {name: int(done) for name, done, _, _ in found}

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from keel import PREFIX, ROOT, Tap, console, guest, report, service, system
+from keel import ROOT, Tap, console, guest, report, service, system
 
 sys.path.insert(0, str(ROOT / 'test/check'))
 from trace_events import mistakes  # noqa: E402
@@ -25,12 +25,6 @@ SLACK_US = 3.0    # from the end of the wait until the guest has read its counte
 VCPU = re.compile(r'^(\S+)/0 \S+ on 0: ([\d.]+) %(?: lent ([\d.]+) %)?(?:, (\d+) waits ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+))?'
                   r'(?:, (\d+) wake-ups ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+))?(?:, (\d+) exits ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+))?'
                   r'(?:, handed (\d+))?\r?$', re.MULTILINE)
-
-
-def focus(session, name):
-    session.type(PREFIX + 'l')
-    number = session.expect(rf'^\[console\] +(\d+)\*? +{name} ')[1]
-    session.key(number, rf'focus: \d+ {name}')
 
 
 def naps(session, n):
@@ -169,7 +163,7 @@ def lost(tap):
     tap.check('a trace service that may not audit says so, and ends',
               bool(session.wait(r"^\[denied\] traces can't be read: Permission denied; it needs .*", anywhere=True)))
     told = session.expect(r'^\[trace\] CPU 0: (\d+) records were lost', anywhere=True)
-    focus(session, 'trace')
+    session.focus('trace')
     _, cpu, found = shown(session)
     counted = int(re.search(r'(\d+) lost', cpu)[1])
     report(f'a trace service that looks every 1.5 s: {counted} records were lost')
@@ -184,7 +178,7 @@ def two_cpus(tap):
     session = tap.session(system(console(), service('scheduler', 'scheduler-credit2'),
                                  service('trace', 'trace', 'memory = "2M"; ' + AUDIT), guest('spin', more='cpus = <1>;'), guest('nap')), cpus=2)
     session.expect(NAP.pattern)
-    focus(session, 'trace')
+    session.focus('trace')
     session.type('reset\r')
     naps(session, 2)
     trace = recorded(tap, session, 50)
@@ -209,7 +203,7 @@ def main():
             service('asker', 'test-tracer', 'uses = "trace"; args = "1", "ask";'), service('stranger', 'test-tracer', 'args = "ask"; restart { limit = <0>; };'),
             guest('spin'), guest('nap')), cpus=1, icount=True)
         calls(tap, session)
-        focus(session, 'trace')
+        session.focus('trace')
         known_load(tap, session)
         histograms(tap, session)
         trace_file(tap, session, 20)
