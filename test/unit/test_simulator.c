@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xen.h>
 
 #define MS 1000000ull
 
@@ -47,13 +48,13 @@ static double due(uint32_t vcpu)
 
 START_TEST(reads_all_there_is)
 {
-    ck_assert(
-        reads("cpus 8 # eight\n\ntime 2s\nwarm-up 10ms\ndelay 20us\ndies 1s\nslice 3ms\n"
-              "seed 7\npolicy equal\n"
-              "guest one busy vcpus 2 cpus 0-2,7\n"
-              "service two periodic 1ms 100us from 5ms until 1s\n"
-              "guest three think 2ms 30us\n"
-              "set weight.one=512\nset cap.three=50\nset cpus.one=0x3\nset ratelimit-us=0\n"));
+    ck_assert(reads(
+        "cpus 8 # eight\n\ntime 2s\nwarm-up 10ms\ndelay 20us\ndies 1s\nslice 3ms\n"
+        "seed 7\npolicy equal\n"
+        "guest one busy vcpus 2 cpus 0-2,7\n"
+        "service two periodic 1ms 100us from 5ms until 1s\n"
+        "guest three think 2ms 30us\n"
+        "set weight.one=512\nset cap.three=50\nset cpus.one=0x3\nset soft.two=2\nset ratelimit-us=0\n"));
     ck_assert_uint_eq(workload.cpus, 8);
     ck_assert_uint_eq(workload.time, 2000 * MS);
     ck_assert_uint_eq(workload.warm_up, 10 * MS);
@@ -76,7 +77,8 @@ START_TEST(reads_all_there_is)
     ck_assert_uint_eq(workload.guest[2].kind, WORKLOAD_THINK);
     ck_assert_uint_eq(workload.guest[2].weight, WORKLOAD_WEIGHT);
     ck_assert_uint_eq(workload.guest[2].cap, 50);
-    ck_assert_uint_eq(workload.parameters, 4);
+    ck_assert_uint_eq(workload.guest[1].soft, 2);
+    ck_assert_uint_eq(workload.parameters, 5);
 }
 END_TEST
 
@@ -282,6 +284,119 @@ START_TEST(sample_prefers_who_uses_little)
 }
 END_TEST
 
+/* Models of Xen's schedulers, against what arithmetic makes of their documented rules. */
+
+static void runs_xen(const char *text, const struct policy *policy)
+{
+    ck_assert(reads(text));
+    ck_assert(xen_is(policy));
+    ck_assert(xen_run(&workload, policy, &metrics));
+}
+
+START_TEST(xen_burns_credit_by_weight)
+{
+    runs_xen("time 11s\nwarm-up 1s\nguest a\nguest b\nset weight.b=512\n", &xen_credit2);
+    ck_assert_double_eq_tol(share(0), 1. / 3, 0.001);
+    /* Turns of 1 ms, of equals by turns. */
+    runs_xen("time 11s\nwarm-up 1s\nguest a vcpus 4\n", &xen_credit2);
+    ck_assert_double_eq_tol(share(0), 0.25, 0.001);
+    ck_assert_uint_le(metrics.vcpu[0].gap, 4 * MS);
+    ck_assert_uint_ge(metrics.vcpu[0].gap, 3 * MS);
+    /* A turn of 1 ms burns 64 ms of credit, and costs two resets of 10 ms: the rest is below the floor. */
+    runs_xen("time 11s\nwarm-up 1s\nguest a\nguest b\nset weight.a=64\nset weight.b=4096\n",
+             &xen_credit2);
+    ck_assert_double_eq_tol(share(0), 1. / 21, 0.001);
+    ck_assert_uint_eq(metrics.vcpu[0].gap, 20 * MS);
+}
+END_TEST
+
+START_TEST(xen_limits_preemption)
+{
+    runs_xen("time 2s\nguest a vcpus 2\nguest s periodic 7ms 50us\n", &xen_credit2);
+    ck_assert_uint_gt(metrics.vcpu[2].latency_worst, 0);
+    ck_assert_uint_le(metrics.vcpu[2].latency_worst, MS);
+    runs_xen("time 2s\nset ratelimit-us=0\nguest a vcpus 2\nguest s periodic 7ms 50us\n",
+             &xen_credit2);
+    ck_assert_uint_eq(metrics.vcpu[2].latency_worst, 0);
+    /* Who slept long has 10.5 ms of credit, where busy ones have 10 at most just after a reset: it is 10.5 ms ahead of one at most. */
+    runs_xen("time 11s\nguest a\nguest s periodic 1s 300ms phase 500ms\n", &xen_credit2);
+    ck_assert_double_ge(metrics.vcpu[1].window[0].most_ahead, 2e6);
+    ck_assert_double_le(metrics.vcpu[1].window[0].most_ahead, 6.5e6);
+}
+END_TEST
+
+START_TEST(xen_caps_by_a_pool)
+{
+    runs_xen("time 11s\nwarm-up 1s\nguest a\nset cap.a=1\n", &xen_credit2);
+    ck_assert_double_eq_tol(share(0), 0.01, 0.0001);
+    ck_assert_uint_eq(metrics.vcpu[0].gap, 99 * MS / 10); /* 0.1 ms each 10 ms */
+    runs_xen("cpus 4\ntime 11s\nwarm-up 1s\nguest a vcpus 4\nset cap.a=150\n", &xen_credit2);
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(share(i), 0.375, 0.001);
+    ck_assert_uint_eq(metrics.vcpu[0].gap, 625 * MS / 100);
+}
+END_TEST
+
+START_TEST(xen_queues_and_affinity)
+{
+    /* 17 on 16 CPUs, and 16 on 16. */
+    runs_xen("cpus 32\ntime 3s\nwarm-up 1s\nguest a vcpus 16\nguest b vcpus 16\nguest c\n",
+             &xen_credit2);
+    double together = 0;
+
+    for (uint32_t i = 0; i < 33; i += 2)
+        together += share(i);
+    ck_assert_double_eq_tol(together, 16, 0.01);
+    ck_assert_double_eq_tol(share(1), 1, 0.001);
+    ck_assert_uint_eq(metrics.idle_total, 0);
+    runs_xen("cpus 2\ntime 3s\nwarm-up 1s\nguest a vcpus 2\nguest b\nset cpus.a=1\n", &xen_credit2);
+    ck_assert_double_eq_tol(share(0) + share(1), 1, 0.001);
+    ck_assert_double_eq_tol(share(2), 1, 0.001);
+    runs_xen("cpus 2\ntime 3s\nguest a periodic 10ms 1ms\nguest b periodic 10ms 1ms\nset soft.a=2\n"
+             "set soft.b=1\n",
+             &xen_credit2);
+    ck_assert_uint_eq(metrics.vcpu[0].elsewhere + metrics.vcpu[1].elsewhere, 0);
+}
+END_TEST
+
+START_TEST(xen_reserves_without_a_test)
+{
+    /* 4 of 10 ms is the default; what is left over is in proportion. */
+    runs_xen("time 11s\nwarm-up 1s\nguest a\nguest b\nset extratime.a=0\n", &xen_rtds);
+    ck_assert_double_eq_tol(share(0), 0.4, 0.001);
+    ck_assert_double_eq_tol(share(1), 0.6, 0.001);
+    runs_xen("time 11s\nwarm-up 1s\nguest a\nguest b\nset budget-us.b=2000\n"
+             "set period-us.b=20000\n",
+             &xen_rtds);
+    ck_assert_double_eq_tol(share(0), 0.8, 0.001);
+    /* Earliest deadline first. b runs from 6 to 10, 16 to 20, before a at 20, and from 27 to 30, 36 to 42. */
+    runs_xen("time 1s\nguest a periodic 10ms 6ms phase 0ms\nguest b periodic 25ms 9ms phase 0ms\n"
+             "set budget-us.a=6000\nset budget-us.b=9000\nset period-us.b=25000\n",
+             &xen_rtds);
+    ck_assert_uint_eq(metrics.vcpu[0].misses + metrics.vcpu[1].misses, 0);
+    ck_assert_uint_eq(metrics.vcpu[0].response_worst, 8 * MS);
+    ck_assert_uint_eq(metrics.vcpu[1].response_worst, 21 * MS);
+    ck_assert_uint_eq(metrics.vcpu[1].response, metrics.vcpu[1].jobs / 2 * (21 + 17) * MS);
+    /* All of 120 % is taken. */
+    runs_xen("time 1s\nguest a vcpus 3 periodic 10ms 4ms phase 0ms\nset extratime.a=0\n",
+             &xen_rtds);
+    ck_assert_uint_gt(metrics.vcpu[1].misses + metrics.vcpu[2].misses, 0);
+}
+END_TEST
+
+START_TEST(xen_refuses_what_is_not_its)
+{
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+    ck_assert(reads("guest a\nset slice-us=500\n"));
+    ck_assert(!xen_run(&workload, &xen_credit2, &metrics));
+    ck_assert(reads("guest a\nset ratelimit-us=99\n"));
+    ck_assert(!xen_run(&workload, &xen_credit2, &metrics));
+    ck_assert(reads("guest a\nset period-us.a=9\n"));
+    ck_assert(!xen_run(&workload, &xen_rtds, &metrics));
+    ck_assert(!xen_is(&policy_credit2));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("simulator");
@@ -300,6 +415,12 @@ int main(void)
     tcase_add_test(tcase, many_cpus);
     tcase_add_test(tcase, repeats);
     tcase_add_test(tcase, sample_prefers_who_uses_little);
+    tcase_add_test(tcase, xen_burns_credit_by_weight);
+    tcase_add_test(tcase, xen_limits_preemption);
+    tcase_add_test(tcase, xen_caps_by_a_pool);
+    tcase_add_test(tcase, xen_queues_and_affinity);
+    tcase_add_test(tcase, xen_reserves_without_a_test);
+    tcase_add_test(tcase, xen_refuses_what_is_not_its);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

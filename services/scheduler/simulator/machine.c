@@ -32,7 +32,6 @@ struct domain domains[KEEL_DOMAINS_MAX];
 static struct {
     struct vcpu *ran[KEEL_CPUS_MAX]; /* as of the last event */
     uint64_t next[KEEL_CPUS_MAX];    /* the next event of the CPU */
-    uint64_t idle_since;             /* TIME_NEVER: nobody is idle while somebody could run */
     uint32_t tasks;
     struct task task[VCPUS_TOTAL];
     const struct workload *workload;
@@ -99,7 +98,7 @@ static void job_count(const struct vcpu *vcpu)
 
     if (source->guest->kind == WORKLOAD_PERIODIC && deadline >= machine.workload->warm_up &&
         deadline <= machine.workload->time && deadline <= source->guest->until)
-        metrics_job(&machine.metrics->vcpu[vcpu->id], deadline, bare.now);
+        metrics_job(&machine.metrics->vcpu[vcpu->id], source->release, deadline, bare.now);
 }
 
 /* What runs here has done its job: it sleeps, or goes on with the next one. */
@@ -127,13 +126,9 @@ static void turn_begins(uint32_t index, struct vcpu *vcpu)
 {
     struct task *task = task_of(vcpu);
     struct metrics_vcpu *metrics = &machine.metrics->vcpu[vcpu->id];
-    uint64_t waited = bare.now - task->ready;
 
     if (measuring()) {
-        metrics->switches++;
-        metrics->moves += index != task->cpu;
-        if (waited > metrics->gap)
-            metrics->gap = waited;
+        metrics_turn_begins(metrics, bare.now - task->ready, index != task->cpu);
         if (task->woken != TIME_NEVER)
             metrics_latency(metrics, bare.now - task->woken);
     }
@@ -225,23 +220,6 @@ static bool wasted(void)
     return false;
 }
 
-static void idle_watch(void)
-{
-    bool waste = wasted();
-
-    if (!waste && machine.idle_since != TIME_NEVER && measuring()) {
-        uint64_t took = bare.now - machine.idle_since;
-
-        machine.metrics->idle_total += took;
-        if (took > machine.metrics->idle_worst)
-            machine.metrics->idle_worst = took;
-    }
-    if (!waste)
-        machine.idle_since = TIME_NEVER;
-    else if (machine.idle_since == TIME_NEVER)
-        machine.idle_since = bare.now;
-}
-
 /* The policy, as service.c drives it. */
 
 static void received_now(uint64_t *received)
@@ -326,7 +304,6 @@ static void machine_begin(const struct workload *workload)
 {
     memset(&machine, 0, sizeof machine);
     machine.workload = workload;
-    machine.idle_since = TIME_NEVER;
     machine.look = START_NS;
     machine.deliver = TIME_NEVER;
     bare_begin(workload->cpus, START_NS);
@@ -412,7 +389,7 @@ static bool run(const struct workload *workload, const struct policy *policy,
         if (machine.deliver <= bare.now)
             policy_commit();
         settle();
-        idle_watch();
+        metrics_idle(metrics, wasted(), bare.now);
         if (bare.now >= sample) {
             received_now(received);
             metrics_sample(metrics, workload, sample, received);

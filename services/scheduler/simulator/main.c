@@ -2,13 +2,14 @@
 /* The simulator's command line: see README.md. */
 #include "draw.h"
 #include "machine.h"
+#include "xen.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define ADDRESS(name) &policy_##name,
-static const struct policy *const policies[] = {POLICIES(ADDRESS)};
+static const struct policy *const policies[] = {&xen_credit2, &xen_rtds, POLICIES(ADDRESS)};
 
 static struct workload workload;
 static struct metrics metrics;
@@ -100,12 +101,12 @@ int main(int argc, char **argv)
     fclose(file);
     policy = good ? policy_find(name ? name : workload.policy) : NULL;
 
-    if (!policy || !machine_run(&workload, policy, &metrics))
+    if (!policy || !(xen_is(policy) ? xen_run : machine_run)(&workload, policy, &metrics))
         return EXIT_FAILURE;
     metrics_print(&metrics, stdout);
 
     struct rusage used;
-    getrusage(RUSAGE_CHILDREN, &used);
+    getrusage(xen_is(policy) ? RUSAGE_SELF : RUSAGE_CHILDREN, &used);
     fprintf(stderr, "%lu events in %ld.%06ld s of CPU time\n", metrics.events, used.ru_utime.tv_sec,
             used.ru_utime.tv_usec);
     return !svg || draw(svg) ? EXIT_SUCCESS : EXIT_FAILURE;

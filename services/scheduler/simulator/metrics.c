@@ -31,6 +31,7 @@ void metrics_begin(struct metrics *metrics, const struct workload *workload)
             metrics->vcpu[metrics->vcpus++] =
                 (struct metrics_vcpu){.guest = &workload->guest[i], .index = j};
     metrics->turns_from = workload->warm_up;
+    metrics->idle_since = UINT64_MAX;
     metrics->share_step = (workload->time - workload->warm_up) / METRICS_SHARES_MAX /
                               METRICS_STEP_NS * METRICS_STEP_NS +
                           METRICS_STEP_NS;
@@ -111,9 +112,14 @@ void metrics_latency(struct metrics_vcpu *vcpu, uint64_t latency)
         vcpu->latency_worst = latency;
 }
 
-void metrics_job(struct metrics_vcpu *vcpu, uint64_t deadline, uint64_t done)
+void metrics_job(struct metrics_vcpu *vcpu, uint64_t released, uint64_t deadline, uint64_t done)
 {
+    uint64_t response = done - released;
+
     vcpu->jobs++;
+    vcpu->response += response;
+    if (response > vcpu->response_worst)
+        vcpu->response_worst = response;
     vcpu->misses += done > deadline;
     if (done > deadline && done - deadline > vcpu->late_worst)
         vcpu->late_worst = done - deadline;
@@ -131,8 +137,36 @@ uint64_t metrics_percentile(const struct metrics_vcpu *vcpu, double part)
     return 0;
 }
 
+void metrics_turn_begins(struct metrics_vcpu *vcpu, uint64_t waited, bool moved)
+{
+    vcpu->switches++;
+    vcpu->moves += moved;
+    if (waited > vcpu->gap)
+        vcpu->gap = waited;
+}
+
+void metrics_idle(struct metrics *metrics, bool wasted, uint64_t now)
+{
+    if (!wasted && metrics->idle_since != UINT64_MAX && now >= metrics->turns_from) {
+        uint64_t took = now - metrics->idle_since;
+
+        metrics->idle_total += took;
+        if (took > metrics->idle_worst)
+            metrics->idle_worst = took;
+    }
+    if (!wasted)
+        metrics->idle_since = UINT64_MAX;
+    else if (metrics->idle_since == UINT64_MAX)
+        metrics->idle_since = now;
+}
+
 void metrics_turn(struct metrics *metrics, struct metrics_turn turn)
 {
+    uint64_t from = turn.begin > metrics->turns_from ? turn.begin : metrics->turns_from;
+    struct metrics_vcpu *vcpu = &metrics->vcpu[turn.vcpu];
+
+    if (turn.end > from && vcpu->guest && !(vcpu->guest->soft >> turn.cpu & 1))
+        vcpu->elsewhere += turn.end - from;
     if (turn.end > metrics->turns_from && turn.begin < metrics->turns_from + DRAWN_NS &&
         metrics->turns < METRICS_TURNS_MAX)
         metrics->turn[metrics->turns++] = turn;
@@ -148,10 +182,11 @@ void metrics_print(const struct metrics *metrics, FILE *to)
     double seconds = (double)metrics->measured / 1e9;
     uint64_t switches = 0;
 
-    fprintf(to,
-            "vcpu,weight,cap,share_percent,due_percent,error_100ms_us,of_limit_100ms,error_1s_us,"
-            "of_limit_1s,wakes,latency_p50_us,latency_p99_us,latency_p99.9_us,latency_worst_us,"
-            "gap_us,switches_per_s,moves_per_s,jobs,misses,late_worst_us\n");
+    fprintf(
+        to,
+        "vcpu,weight,cap,share_percent,due_percent,error_100ms_us,of_limit_100ms,error_1s_us,"
+        "of_limit_1s,wakes,latency_p50_us,latency_p99_us,latency_p99.9_us,latency_worst_us,"
+        "gap_us,switches_per_s,moves_per_s,jobs,misses,late_worst_us,response_mean_us,response_worst_us,elsewhere_percent\n");
     for (uint32_t i = 0; i < metrics->vcpus; i++) {
         const struct metrics_vcpu *vcpu = &metrics->vcpu[i];
 
@@ -164,7 +199,10 @@ void metrics_print(const struct metrics *metrics, FILE *to)
             us((double)metrics_percentile(vcpu, 0.5)), us((double)metrics_percentile(vcpu, 0.99)),
             us((double)metrics_percentile(vcpu, 0.999)), us((double)vcpu->latency_worst),
             us((double)vcpu->gap), (double)vcpu->switches / seconds, (double)vcpu->moves / seconds);
-        fprintf(to, ",%lu,%lu,%.1f\n", vcpu->jobs, vcpu->misses, us((double)vcpu->late_worst));
+        fprintf(to, ",%lu,%lu,%.1f,%.1f,%.1f,%.3f\n", vcpu->jobs, vcpu->misses,
+                us((double)vcpu->late_worst),
+                vcpu->jobs ? us((double)vcpu->response / (double)vcpu->jobs) : 0.0,
+                us((double)vcpu->response_worst), (double)vcpu->elsewhere / seconds / 1e7);
         switches += vcpu->switches;
     }
     fprintf(to,

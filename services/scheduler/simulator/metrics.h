@@ -26,12 +26,15 @@ struct metrics_vcpu {
     uint64_t wakes;
     uint64_t latency_worst;
     uint64_t latency[METRICS_BUCKETS];
-    uint64_t jobs;                   /* of periodic ones: due within the measured time, */
-    uint64_t misses;                 /* and not done before the next one came */
-    uint64_t late_worst;             /* how long after that, at most */
+    uint64_t jobs;       /* of periodic ones: due within the measured time, */
+    uint64_t misses;     /* and not done before the next one came */
+    uint64_t late_worst; /* how long after that, at most */
+    uint64_t response;   /* from when each of them came until it was done, together */
+    uint64_t response_worst;
     uint64_t gap;                    /* longest that it could run and did not */
     uint64_t switches;               /* turns that began with another one's end */
     uint64_t moves;                  /* to another CPU */
+    uint64_t elsewhere;              /* ran where it should not: soft affinity */
     float share[METRICS_SHARES_MAX]; /* of a CPU */
 };
 
@@ -53,6 +56,7 @@ struct metrics {
     uint64_t refused;    /* of them */
     uint64_t idle_worst; /* a CPU idle while somebody could run there, at a stretch */
     uint64_t idle_total;
+    uint64_t idle_since; /* UINT64_MAX: it is not so now */
     uint32_t turns;
     uint64_t turns_from; /* what is drawn begins here */
     struct metrics_turn turn[METRICS_TURNS_MAX];
@@ -66,8 +70,12 @@ void metrics_begin(struct metrics *metrics, const struct workload *workload);
 void metrics_sample(struct metrics *metrics, const struct workload *workload, uint64_t now,
                     const uint64_t *received);
 void metrics_latency(struct metrics_vcpu *vcpu, uint64_t latency);
-void metrics_job(struct metrics_vcpu *vcpu, uint64_t deadline, uint64_t done);
+void metrics_job(struct metrics_vcpu *vcpu, uint64_t released, uint64_t deadline, uint64_t done);
+void metrics_turn_begins(struct metrics_vcpu *vcpu, uint64_t waited, bool moved);
 void metrics_turn(struct metrics *metrics, struct metrics_turn turn);
+
+/* After each event: whether a CPU is idle now while somebody could run there. */
+void metrics_idle(struct metrics *metrics, bool wasted, uint64_t now);
 
 /* The latency that `part` (0.999) of the wakes were within: the upper bound of its bucket. */
 uint64_t metrics_percentile(const struct metrics_vcpu *vcpu, double part);

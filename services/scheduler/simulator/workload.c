@@ -95,7 +95,8 @@ static const char *read_guest(struct reader *reader, bool service)
                                      .until = NEVER,
                                      .phase = NEVER,
                                      .weight = WORKLOAD_WEIGHT,
-                                     .affine = NEVER};
+                                     .affine = NEVER,
+                                     .soft = NEVER};
     strcpy(guest->name, name);
     while ((key = word(reader))) {
         bool good = true;
@@ -155,6 +156,8 @@ static const char *read_parameter(struct reader *reader)
             guest->cap = (uint32_t)value;
         if (strncmp(text, "cpus.", 5) == 0)
             guest->affine = value;
+        if (strncmp(text, "soft.", 5) == 0)
+            guest->soft = value;
     }
     return NULL;
 }

@@ -34,7 +34,8 @@ struct workload_guest {
     /* What the parameters say, for the reference (fluid.h). */
     uint32_t weight;
     uint32_t cap;    /* percent of a CPU; 0: none */
-    uint64_t affine; /* CPUs that it should run on */
+    uint64_t affine; /* CPUs that it may run on */
+    uint64_t soft;   /* CPUs that it should run on */
 };
 
 struct workload {
