@@ -66,7 +66,7 @@ def set_at_run_time(tap):
               session.answers('help', r'set PARAMETER=N, .*', r'  weight.DOMAIN, 1 to 65535', r'  slice-us, 200 to 500000'))
     tap.check('the console: what they are, and what each vCPU had',
               session.answers('show', r'policy credit2 ratelimit-us=500 slice-us=1000',
-                              r'one/0 \w+ on 0, cpus 0x1, ran \d+\.\d+ s: weight=768 cap=0 cpus=0x\w+', r'two/0 .*: weight=256 .*'))
+                              r'one/0 \w+ on 0, cpus 0x1, ran \d+\.\d+ s: weight=768 cap=0 cpus=0x\w+ soft=0x\w+', r'two/0 .*: weight=256 .*'))
     got = now(session, UNITS // 3)
     report(f'the same, while they run: at first {got:.2f} to 1')
     tap.check('before a weight is changed: 3 to 1', abs(got / 3 - 1) < 0.05)

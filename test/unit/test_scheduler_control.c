@@ -109,9 +109,9 @@ START_TEST(says_and_sets)
     ck_assert_str_eq(command(policy, "show"),
                      "policy credit2 ratelimit-us=500 slice-us=1000\n"
                      "one/2 running on 3, cpus 0xf, ran 1.234 s: weight=512 cap=0 "
-                     "cpus=0xffffffffffffffff\n"
+                     "cpus=0xffffffffffffffff soft=0xffffffffffffffff\n"
                      "?/0 ? on 0, cpus 0x1, ran 0.000 s: weight=256 cap=0 "
-                     "cpus=0xffffffffffffffff\n");
+                     "cpus=0xffffffffffffffff soft=0xffffffffffffffff\n");
     ck_assert_ptr_nonnull(strstr(command(policy, "help"), "  weight.DOMAIN, 1 to 65535\n"));
     ck_assert_ptr_nonnull(
         strstr(command(&policy_rtds, "help"), "budget-us.DOMAIN or .DOMAIN/VCPU, 0 to 10000000"));

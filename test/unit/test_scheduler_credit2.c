@@ -93,14 +93,15 @@ static double rate_of(uint16_t domain)
 
 START_TEST(reads_arguments)
 {
-    static const char *const good[] = {"weight.a=1",   "weight.a=65535",      "cap.a=0",
-                                       "cap.a=400",    "cpus.a=0x3",          "ratelimit-us=0",
-                                       "slice-us=200", "ratelimit-us=500000", "slice-us=500000"};
+    static const char *const good[] = {
+        "weight.a=1", "weight.a=65535", "cap.a=0",      "cap.a=400",           "cpus.a=0x3",
+        "soft.a=0x2", "ratelimit-us=0", "slice-us=200", "ratelimit-us=500000", "slice-us=500000"};
     static const char *const bad[] = {
-        "weight.a=0", "weight.a=65536", "weight=1",   "cap=1",
-        "cap.a=6401", "cpus.a=0",       "cpus=1",     "ratelimit-us=500001",
-        "slice-us=1", "slice-us.a=500", "cap.zz=10",  "weight.a=-1",
-        "weight.a=",  "speed=1",        "weight.a=1x"};
+        "weight.a=0", "weight.a=65536", "weight=1",    "cap=1",
+        "cap.a=6401", "cpus.a=0",       "cpus=1",      "ratelimit-us=500001",
+        "slice-us=1", "slice-us.a=500", "cap.zz=10",   "weight.a=-1",
+        "weight.a=",  "speed=1",        "weight.a=1x", "soft.a=0",
+        "soft=1"};
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ck_assert_msg(set(good[i]), "%s", good[i]);
@@ -185,6 +186,35 @@ START_TEST(affinity_is_hard)
     ck_assert_uint_eq(bucket_of(slot_of(1))->budget, 0);
     looked(vcpus, 2, 1, 1);
     ck_assert_uint_eq(slot_of(1)->flags, 0);
+}
+END_TEST
+
+/* Where it would rather be it is planned, and may run elsewhere; who never sleeps is kept off where it is. */
+START_TEST(affinity_is_soft)
+{
+    struct keel_plan_vcpu vcpus[] = {GUEST(1, 0, READY), GUEST(2, 0, READY), GUEST(3, 0, WAITING)};
+
+    for (uint32_t i = 0; i < 3; i++)
+        vcpus[i].cpus = 3;
+    ck_assert(set("soft.c=2"));
+    ck_assert(set("soft.d=2"));
+    parts = (double[]){1, 1, 0};
+    looked(vcpus, 3, 1, 10); /* all ran on CPU 0 last */
+    ck_assert_ptr_nonnull(slot_of(2));
+    ck_assert_uint_eq(slot_of(2)->flags, 0);
+    ck_assert_uint_eq(slot_of(3)->rank, 0);
+    looked(vcpus, 3, 0, 1);
+    ck_assert_ptr_nonnull(slot_of(1));
+    ck_assert_uint_eq(slot_of(2)->flags, KEEL_SLOT_HARD);
+    ck_assert_uint_eq(bucket_of(slot_of(2))->budget, 0);
+    ck_assert_ptr_null(slot_of(3));
+    vcpus[1].cpu = 1; /* it has gone */
+    looked(vcpus, 3, 0, 5);
+    ck_assert_ptr_null(slot_of(2));
+    ck_assert(set("soft.c=4")); /* of CPUs that there are not: nowhere rather than elsewhere */
+    ck_assert(set("soft.b=2"));
+    looked(vcpus, 3, 1, 5);
+    ck_assert_ptr_nonnull(slot_of(1));
 }
 END_TEST
 
@@ -448,6 +478,31 @@ START_TEST(stays_where_it_may_run)
 }
 END_TEST
 
+/* Affinity that is soft: each is where it would rather be, though it began elsewhere and never sleeps; and shares are what
+ * they are without. */
+START_TEST(goes_where_it_would_rather_be)
+{
+    text[0] = '\0';
+    add("cpus 3\ntime 5s\nwarm-up 1s\ndelay 200us\nguest a\nguest b\nguest c\nset soft.a=2\nset soft.b=1\n");
+    simulate();
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_double_eq_tol(share(i), 1, 0.001);
+        ck_assert_uint_eq(metrics.vcpu[i].elsewhere, 0);
+    }
+    /* Those who choose are placed first. */
+    text[0] = '\0';
+    add("cpus 2\ntime 5s\nwarm-up 1s\ndelay 200us\nguest a\nguest b\nset soft.b=1\n");
+    simulate();
+    ck_assert_uint_eq(metrics.vcpu[1].elsewhere, 0);
+    text[0] = '\0';
+    add("cpus 2\ntime 5s\nwarm-up 1s\ndelay 200us\nguest a vcpus 3\nset soft.a=1\n");
+    simulate();
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(share(i), 2. / 3, 0.002);
+    ck_assert_uint_le(metrics.idle_worst, 50000);
+}
+END_TEST
+
 /* Some come and go, and some think: the machine is never idle while somebody could run. */
 START_TEST(loses_nothing)
 {
@@ -494,6 +549,7 @@ int main(void)
     tcase_add_test(plans, sleepers_go_first);
     tcase_add_test(plans, caps_are_hard_everywhere);
     tcase_add_test(plans, affinity_is_hard);
+    tcase_add_test(plans, affinity_is_soft);
     tcase_add_test(plans, many_weights_are_committed_in_parts);
     tcase_add_test(plans, limits);
     suite_add_tcase(suite, plans);
@@ -503,6 +559,7 @@ int main(void)
     tcase_add_loop_test(properties, capped_together, 0, 2 * COUNT(wide_caps));
     tcase_add_loop_test(properties, wakes_quickly, 0, 4);
     tcase_add_test(properties, stays_where_it_may_run);
+    tcase_add_test(properties, goes_where_it_would_rather_be);
     tcase_add_loop_test(properties, loses_nothing, 0, 4);
     tcase_add_test(properties, dies);
     tcase_set_timeout(properties, 60);

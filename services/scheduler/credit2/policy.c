@@ -54,8 +54,10 @@ struct unit {
     bool awake;      /* in this look */
     uint8_t looks;   /* in so many of the last ones */
     bool counts;     /* for what is being divided */
+    bool barred;     /* by the plan, from where it was: it is to go where it would rather be */
     uint8_t home;    /* where it ran last */
-    uint64_t cpus;   /* where it may run */
+    uint64_t cpus;   /* where it may run, */
+    uint64_t soft;   /* and of these, where it rather would */
     uint64_t kernel; /* as far as the kernel knows */
     uint64_t run_time;
     uint64_t use;    /* since the last look */
@@ -101,6 +103,7 @@ static struct {
     uint32_t weight[KEEL_DOMAINS_MAX]; /* of each vCPU */
     uint32_t cap[KEEL_DOMAINS_MAX];    /* percent of a CPU; 0: none */
     uint64_t cpus[KEEL_DOMAINS_MAX];
+    uint64_t soft[KEEL_DOMAINS_MAX];
     uint32_t ratelimit;
     uint32_t slice;
     bool changed; /* a parameter */
@@ -154,6 +157,25 @@ static bool sleeps(const struct unit *unit)
     return !unit->off && !unit->busy;
 }
 
+/* Where it would rather be: where it is, or vCPUs of a domain one beside the other. */
+static uint16_t bed(const struct unit *unit)
+{
+    uint64_t cpus = unit->soft;
+
+    if (cpus >> unit->home & 1)
+        return unit->home;
+    for (uint32_t n = unit->vcpu; n; n--)
+        cpus = cpus & (cpus - 1) ? cpus & (cpus - 1) : unit->soft;
+    return (uint16_t)__builtin_ctzll(cpus);
+}
+
+/* It never sleeps, and is not where it would rather be, though all of it is placed there. */
+static bool away(const struct unit *unit)
+{
+    return unit->busy && !unit->off && unit->pieces == 1 &&
+           (unit->soft >> unit->piece[0].cpu & 1) && !(unit->soft >> unit->home & 1);
+}
+
 /* Whether what is planned is wrong now. */
 static bool unit_look(struct unit *unit, const struct keel_plan_vcpu *vcpu, uint64_t passed)
 {
@@ -172,6 +194,9 @@ static bool unit_look(struct unit *unit, const struct keel_plan_vcpu *vcpu, uint
     unit->seen = credit2.looks;
     unit->kernel = vcpu->cpus;
     unit->cpus = cpus;
+    unit->soft = cpus & credit2.soft[vcpu->domain];
+    if (!unit->soft)
+        unit->soft = cpus;
     unit->off = off;
     unit->home = (uint8_t)(vcpu->cpu % KEEL_CPUS_MAX);
     if (!(cpus >> unit->home & 1))
@@ -399,6 +424,8 @@ static bool look_all(const struct policy_snapshot *snapshot)
     for (uint32_t i = 0; i < KEEL_CPUS_MAX; i++)
         credit2.drifted |= credit2.asleep[i] > credit2.planned[i] + DRIFT ||
                            credit2.planned[i] > credit2.asleep[i] + DRIFT;
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.drifted |= credit2.list[i]->barred != away(credit2.list[i]);
     credit2.flipped |= changed;
     return changed ||
            ((credit2.flipped || credit2.drifted) && snapshot->now >= credit2.made_at + AGAIN_NS);
@@ -421,12 +448,12 @@ static void piece_add(struct unit *unit, uint16_t cpu, uint64_t rate)
     room[cpu] = less(room[cpu], rate);
 }
 
-/* Of the CPUs where it may run: the one with the least room that is enough, or with the most. */
-static int cpu_find(const struct unit *unit, bool enough)
+/* Of these CPUs: the one with the least room that is enough, or with the most. */
+static int cpu_find(const struct unit *unit, uint64_t cpus, bool enough)
 {
     int best = -1;
 
-    for (uint64_t cpus = unit->cpus & credit2.machine; cpus; cpus &= cpus - 1) {
+    for (cpus &= credit2.machine; cpus; cpus &= cpus - 1) {
         int cpu = __builtin_ctzll(cpus);
         bool here = false;
 
@@ -440,7 +467,22 @@ static int cpu_find(const struct unit *unit, bool enough)
     return best;
 }
 
-/* The largest first, where they are if they fit. */
+/* As a whole: where it is, if it fits there, or on another one of these CPUs, or nowhere. */
+static int cpu_whole(const struct unit *unit, uint64_t cpus)
+{
+    if ((cpus >> unit->home & 1) && room[unit->home] + ROUNDING >= unit->rate)
+        return unit->home;
+    return cpu_find(unit, cpus, true);
+}
+
+static bool place_before(const struct unit *a, const struct unit *b)
+{
+    bool chooses_a = a->soft != a->cpus, chooses_b = b->soft != b->cpus;
+
+    return chooses_a != chooses_b ? chooses_a : a->rate > b->rate;
+}
+
+/* Those who would rather be somewhere first, the largest first. */
 static void place_whole(void)
 {
     struct unit *order[POLICY_VCPUS_MAX];
@@ -453,15 +495,16 @@ static void place_whole(void)
         unit->pieces = 0;
         if (!unit->busy || unit->off)
             continue;
-        for (; at > 0 && order[at - 1]->rate < unit->rate; at--)
+        for (; at > 0 && place_before(unit, order[at - 1]); at--)
             order[at] = order[at - 1];
         order[at] = unit;
         n++;
     }
     for (uint32_t i = 0; i < n; i++) {
-        int cpu = room[order[i]->home] + ROUNDING >= order[i]->rate ? order[i]->home
-                                                                    : cpu_find(order[i], true);
+        int cpu = cpu_whole(order[i], order[i]->soft);
 
+        if (cpu < 0)
+            cpu = cpu_whole(order[i], order[i]->cpus);
         if (cpu >= 0)
             piece_add(order[i], (uint16_t)cpu, order[i]->rate);
     }
@@ -476,7 +519,7 @@ static void place_split(void)
         if (!unit->busy || unit->off || unit->pieces)
             continue;
         while (unit->pieces < PIECES_MAX && left > ROUNDING) {
-            int cpu = cpu_find(unit, false);
+            int cpu = cpu_find(unit, unit->cpus, false);
 
             if (cpu < 0 || (unit->pieces && !room[cpu]))
                 break;
@@ -654,10 +697,10 @@ static int piece_on(const struct unit *unit, uint16_t cpu)
     return -1;
 }
 
-/* Those who sleep are on the list of each CPU where they may run, if there is space for all of them. */
+/* Those who sleep are on the list of each CPU where they would rather run, if there is space for all of them. */
 static bool listed(const struct unit *unit, uint16_t cpu)
 {
-    return sleeps(unit) && (unit->cpus >> cpu & 1) && (credit2.few || unit->home == cpu);
+    return sleeps(unit) && (unit->soft >> cpu & 1) && (credit2.few || bed(unit) == cpu);
 }
 
 static void make_sleepers(struct made *made, uint16_t cpu)
@@ -672,7 +715,7 @@ static void make_sleepers(struct made *made, uint16_t cpu)
             continue;
         uint64_t due = least(credit2.level * weight_of(unit), ONE);
 
-        here += unit->home == cpu ? due : 0;
+        here += bed(unit) == cpu ? due : 0;
         most = due > most ? due : most;
     }
     here = least(here > most ? here : most, ONE);
@@ -826,14 +869,19 @@ static void make_classes(struct made *made)
     }
 }
 
-/* Those with a cap have a hard limit on each CPU where they may run, and those who may not run here but could
- * have nothing. */
-static bool restricted(const struct unit *unit, uint16_t cpu)
+/* Those who may not run here but could, or should be elsewhere, have nothing, */
+static bool barred(const struct unit *unit, uint16_t cpu)
 {
     bool may = unit->cpus >> cpu & 1;
 
-    return !unit->off && (unit->kernel >> cpu & 1) &&
-           (!may || (credit2.cap[unit->domain] && !listed(unit, cpu)));
+    return !unit->off && (unit->kernel >> cpu & 1) && (!may || (unit->barred && unit->home == cpu));
+}
+
+/* and those with a cap have a hard limit on each CPU where they may run. */
+static bool restricted(const struct unit *unit, uint16_t cpu)
+{
+    return barred(unit, cpu) || (!unit->off && (unit->cpus >> cpu & 1) &&
+                                 credit2.cap[unit->domain] && !listed(unit, cpu));
 }
 
 static void make_rest(struct made *made, uint16_t cpu, bool equal)
@@ -864,13 +912,13 @@ static void make_rest(struct made *made, uint16_t cpu, bool equal)
     for (uint32_t i = 0; i < credit2.n; i++) {
         const struct unit *unit = credit2.list[i];
 
-        if (restricted(unit, cpu) && (unit->cpus >> cpu & 1))
+        if (restricted(unit, cpu) && !barred(unit, cpu))
             slot_add(made, unit, rest_bucket(made, unit->domain), rank, credit2.ratelimit);
     }
     for (uint32_t i = 0; i < credit2.n; i++) {
         const struct unit *unit = credit2.list[i];
 
-        if (restricted(unit, cpu) && !(unit->cpus >> cpu & 1)) {
+        if (barred(unit, cpu)) {
             bucket_add(made, credit2.nothing, 0);
             slot_add(made, unit, credit2.nothing, rank + 1, 0);
         }
@@ -919,6 +967,8 @@ static uint64_t make_all(uint64_t now)
 
     credit2.nothing = bucket_of((struct key){.use = USE_NOTHING});
     credit2.made_at = now;
+    for (uint32_t i = 0; i < credit2.n; i++)
+        credit2.list[i]->barred = away(credit2.list[i]);
     for (uint16_t domain = 0; domain < KEEL_DOMAINS_MAX; domain++)
         if (credit2.cap[domain])
             credit2.due[domain] = cap_due(domain);
@@ -963,7 +1013,7 @@ static void begin(void)
     memset(&credit2, 0, sizeof credit2);
     for (uint32_t i = 0; i < KEEL_DOMAINS_MAX; i++) {
         credit2.weight[i] = WEIGHT;
-        credit2.cpus[i] = NEVER;
+        credit2.cpus[i] = credit2.soft[i] = NEVER;
     }
     credit2.ratelimit = RATELIMIT_NS;
     credit2.slice = SLICE_NS;
@@ -971,12 +1021,13 @@ static void begin(void)
     credit2.level = ONE;
 }
 
-enum { P_WEIGHT, P_CAP, P_CPUS, P_RATELIMIT, P_SLICE };
+enum { P_WEIGHT, P_CAP, P_CPUS, P_SOFT, P_RATELIMIT, P_SLICE };
 
 static const struct policy_parameter parameters[] = {
     [P_WEIGHT] = {.name = "weight", .scope = POLICY_OF_DOMAIN, .least = 1, .most = WEIGHT_MAX},
     [P_CAP] = {.name = "cap", .scope = POLICY_OF_DOMAIN, .least = 0, .most = 100 * KEEL_CPUS_MAX},
     [P_CPUS] = {.name = "cpus", .scope = POLICY_OF_DOMAIN, .least = 1, .most = UINT64_MAX},
+    [P_SOFT] = {.name = "soft", .scope = POLICY_OF_DOMAIN, .least = 1, .most = UINT64_MAX},
     [P_RATELIMIT] = {.name = "ratelimit-us", .least = 0, .most = 500000},
     [P_SLICE] = {.name = "slice-us", .least = 200, .most = 500000},
 };
@@ -992,6 +1043,9 @@ static const char *set(uint32_t parameter, struct policy_whom whom, uint64_t val
         break;
     case P_CPUS:
         credit2.cpus[whom.domain] = value;
+        break;
+    case P_SOFT:
+        credit2.soft[whom.domain] = value;
         break;
     case P_RATELIMIT:
         credit2.ratelimit = (uint32_t)value * 1000;
@@ -1013,6 +1067,8 @@ static uint64_t get(uint32_t parameter, struct policy_whom whom)
         return credit2.cap[whom.domain];
     case P_CPUS:
         return credit2.cpus[whom.domain];
+    case P_SOFT:
+        return credit2.soft[whom.domain];
     case P_RATELIMIT:
         return credit2.ratelimit / 1000;
     default:
