@@ -419,6 +419,7 @@ START_TEST(capped)
     double allowed = cap * 1e7 * 0.005 > 1e6 ? cap * 1e7 * 0.005 : 1e6;
     ck_assert_msg(metrics.vcpu[0].window[1].worst <= allowed, "cap of %u %%: off by %.0f us in 1 s",
                   cap, metrics.vcpu[0].window[1].worst / 1000);
+    ck_assert_uint_le(metrics.vcpu[0].gap, 12 * MS); /* filled each 10 ms, however little it is */
 }
 END_TEST
 

@@ -23,6 +23,7 @@
 #define PERIOD_DOUBLE   10
 #define SLICE_NS        1000000u /* what anybody may be off by: turns are half of it */
 #define BUDGET_LEAST_NS 500000ull
+#define CAP_LEAST_NS    100000ull /* who has a cap is not to wait for long */
 #define RATELIMIT_NS    500000u
 #define ONE             1000000000ull /* a CPU */
 #define MARGIN          (ONE / 100) /* of a CPU for those who sleep: what they may want beyond that */
@@ -614,21 +615,23 @@ static void buckets_unused_free(void)
 }
 
 /* So long that a turn is worth its switch. */
-static uint64_t period_of(uint64_t rate)
+static uint64_t period_of(uint64_t rate, bool cap)
 {
-    uint64_t period = PERIOD_NS;
+    uint64_t period = PERIOD_NS, budget = cap ? CAP_LEAST_NS : BUDGET_LEAST_NS;
 
-    for (uint32_t i = 0; i < PERIOD_DOUBLE && rate * period / ONE < BUDGET_LEAST_NS; i++)
+    for (uint32_t i = 0; i < PERIOD_DOUBLE && rate * period / ONE < budget; i++)
         period *= 2;
     return period;
 }
 
 static void bucket_add(struct made *made, uint16_t bucket, uint64_t rate)
 {
-    uint64_t period = period_of(rate);
-
     if (bucket == KEEL_BUCKET_NONE)
         return;
+
+    uint8_t use = credit2.bucket[bucket].use;
+    uint64_t period = period_of(rate, use == USE_CAP || use == USE_REST);
+
     for (uint32_t i = 0; i < made->buckets; i++)
         if (made->bucket[i].index == bucket)
             return;
@@ -824,8 +827,9 @@ static void classes_collect(uint16_t cpu)
     }
     classes_correct();
     for (uint32_t i = 0; i < nclasses; i++)
-        classes[i].period = period_of(classes[i].key.use == USE_CAP ? credit2.due[classes[i].key.id]
-                                                                    : classes[i].rate);
+        classes[i].period = classes[i].key.use == USE_CAP
+                                ? period_of(credit2.due[classes[i].key.id], true)
+                                : period_of(classes[i].rate, false);
 }
 
 /* The order of ranks. */
