@@ -67,8 +67,9 @@ static void builder_start(void)
         .flags = KEEL_DOMAIN_FP, /* to hash with */
         .vcpus = 1,
         .cpus = ~0ul,
-        .reserve_budget = 10000000,
-        .reserve_period = 100000000,
+        .reserve_budget = 1000000,
+        .reserve_period = 10000000,
+        .reserve_delay = 20000000,
         .name = "builder",
     };
     struct domain *builder = &domains[KEEL_DOMAIN_BUILDER];

@@ -23,7 +23,7 @@ struct keel_domain_params {
     uint32_t reserve_budget; /* ns per reserve_period on each of its CPUs, ahead of every plan */
     uint32_t reserve_period; /* ns; 0: no reserve */
     uint32_t refusals_max;   /* in one life, then it ends: KEEL_STOP_REFUSED; 0: no limit */
-    uint32_t reserved;       /* 0 */
+    uint32_t reserve_delay;  /* ns: so long after it wakes up the plan decides when it runs, and only then the reserve */
     char name[16];  /* NUL-terminated; for messages only */
 };
 KEEL_ABI_SIZE(struct keel_domain_params, 56);

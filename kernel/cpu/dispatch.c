@@ -190,7 +190,12 @@ static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *las
         if (!domain->reserve.period || !(run = help(cpu, owner)))
             continue;
         bool mine = cpu->turn_rank == RANK_RESERVE && owner == lasting;
+        uint64_t due = __atomic_load_n(&domain->reserve_due, __ATOMIC_RELAXED);
 
+        if (now < due) {
+            cpu->next_refill = min(cpu->next_refill, due);
+            continue;
+        }
         if (!has_time(cpu, &domain->reserve, mine, now, &deadline))
             continue;
         if (!best->run || mine)
@@ -507,6 +512,13 @@ static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK
     return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].rank : RANK_BACKGROUND) < shown;
 }
 
+/* Who wakes up has a reserve, which leaves the plan some time first. */
+static not_inline void reserve_begin(struct domain *domain)
+{
+    __atomic_store_n(&domain->reserve_due, time_now() + time_from_ns(domain->params.reserve_delay),
+                     __ATOMIC_RELAXED);
+}
+
 static in_line void wake(struct vcpu *vcpu)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
@@ -514,6 +526,8 @@ static in_line void wake(struct vcpu *vcpu)
     uint32_t target = vcpu->cpu;
     uint64_t idle;
 
+    if (unlikely(vcpu->domain->reserve.period))
+        reserve_begin(vcpu->domain);
     dispatch_ready(vcpu);
     idle = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & cpus;
     if (loaded != CPU_NONE)

@@ -3,7 +3,7 @@
  * Dispatch: which vCPU runs next on a CPU, by numbers that a policy committed. kernel-rules.md 2, 5.
  *
  * Order: reserve (of the boot configuration), then the plan's slots by rank, then whatever is ready and
- * has no hard limit. Equals share the CPU by weight. A slot whose vCPU waits for a service's answer runs that
+ * has no hard limit. A reserve with a delay leaves who wakes up to the plan for so long. Equals share the CPU by weight. A slot whose vCPU waits for a service's answer runs that
  * service instead, on its own time (helping, D2), along at most HELP_DEPTH services.
  */
 #ifndef KERNEL_CPU_DISPATCH_H

@@ -39,6 +39,7 @@ struct domain {
     struct arch_domain arch;     /* AArch64: its virtual interrupts */
 
     struct bucket reserve;       /* time ahead of every plan; period 0: none */
+    uint64_t reserve_due;        /* atomic: from when on; until then the plan decides */
 
     struct keel_refusals refusals; /* written under the lock */
     uint64_t refusals_before;    /* this life */

@@ -486,6 +486,7 @@ static void check_reserve(struct check *check)
             config->domain[id].reserve_period_us == 0) {
             config->domain[id].reserve_budget_us = 500;
             config->domain[id].reserve_period_us = 10000;
+            config->domain[id].reserve_delay_us = 20000;
         }
     for (uint32_t cpu = 0; cpu < config->platform.cpus; cpu++) {
         uint64_t parts = 0, scheduler = 0; /* of 10,000 */

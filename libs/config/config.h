@@ -79,7 +79,8 @@ struct config_domain {
     uint32_t kernel_pages;                         /* quota: pages for its tables and rings */
     uint32_t deadline_ms;                          /* 0: never */
     uint32_t reserve_budget_us, reserve_period_us; /* per CPU; period 0: no reserve */
-    uint32_t refusals_max; /* calls refused for want of a right in one life; 0: no limit */
+    uint32_t reserve_delay_us; /* from its waking up; until then the plan decides */
+    uint32_t refusals_max;     /* calls refused for want of a right in one life; 0: no limit */
     struct config_restart restart;
 
     uint32_t nprovides, nuses, nrights, ndevices;

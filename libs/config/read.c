@@ -389,22 +389,25 @@ static void read_deadline(struct reader *reader, const struct value *value)
     (void)read_number(reader, value, 0, 60000, &reader->domain->deadline_ms);
 }
 
-/* Time that is the domain's own whatever the policy plans: <budget period>, in microseconds. */
+/* Time that is the domain's own whatever the policy plans: <budget period> or <budget period delay>, in
+ * microseconds. */
 static void read_reserve(struct reader *reader, const struct value *value)
 {
     struct config_domain *domain = reader->domain;
 
     if (!is_cells(reader, value))
         return;
-    if (value->bytes != 8 || cell(value, 0) < 10 || cell(value, 1) < 100 ||
-        cell(value, 1) > 1000000 || cell(value, 0) > cell(value, 1)) {
+    if ((value->bytes != 8 && value->bytes != 12) || cell(value, 0) < 10 || cell(value, 1) < 100 ||
+        cell(value, 1) > 1000000 || cell(value, 0) > cell(value, 1) ||
+        (value->bytes == 12 && cell(value, 2) > 1000000)) {
         ERROR(reader, value,
-              "not <budget period>, expected microseconds: a budget from 10, a period "
-              "from 100 to 1000000");
+              "not <budget period> or <budget period delay>, expected microseconds: a budget from "
+              "10, a period from 100 to 1000000, a delay up to 1000000");
         return;
     }
     domain->reserve_budget_us = cell(value, 0);
     domain->reserve_period_us = cell(value, 1);
+    domain->reserve_delay_us = value->bytes == 12 ? cell(value, 2) : 0;
 }
 
 static void read_console(struct reader *reader, const struct value *value)

@@ -171,6 +171,7 @@ bool build_create(uint16_t id)
         .cpus = domain->cpus,
         .reserve_budget = domain->reserve_budget_us * 1000,
         .reserve_period = domain->reserve_period_us * 1000,
+        .reserve_delay = domain->reserve_delay_us * 1000,
         .refusals_max = domain->refusals_max,
     };
 

@@ -231,6 +231,7 @@ static size_t fill_params(struct input *input, const struct domain *target, void
         .name = "new",
     };
 
+    params.reserve_delay = params.reserve_period;
     params.name[15] = (char)(input_below(input, 16) == 15);
     memcpy(to, same ? &target->params : &params, sizeof params);
     return sizeof params;

@@ -166,6 +166,7 @@ static void check_domain(const struct config *config, uint16_t id)
     must(domain->kind == CONFIG_GUEST || domain->vcpus == 1);
     must(domain->spis <= KEEL_SPIS_MAX);
     must(domain->reserve_budget_us <= domain->reserve_period_us);
+    must(domain->reserve_delay_us <= 1000000);
     must(domain->nprovides <= CONFIG_PROVIDES_MAX && domain->nuses <= CONFIG_USES_MAX &&
          domain->nrights <= CONFIG_RIGHTS_MAX && domain->ndevices <= CONFIG_DEVICES_MAX);
     for (uint32_t i = 0; i < domain->nuses; i++)

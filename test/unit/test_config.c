@@ -110,7 +110,7 @@ START_TEST(test_every_property)
     const struct config_domain *d = accepted(
         SERVICE("a", "args = \"x=1\", \"y\"; memory = \"1M\"; cpu-affinity = <1>; provides = <7 8>;"
                      "uses = \"b\"; sends = \"b:9\"; devices = \"serial0\"; console = \"none\"; fp;"
-                     "start = \"later\"; deadline-ms = <50>; reserve = <100 10000>;"
+                     "start = \"later\"; deadline-ms = <50>; reserve = <100 10000 500>;"
                      "restart { limit = <3>; backoff-ms = <20>; then = \"halt\"; };"
                      "quota { kernel-memory = \"64K\"; };") SERVICE("b", "provides = <9>;"),
         "a");
@@ -129,6 +129,7 @@ START_TEST(test_every_property)
     ck_assert(!d->console && d->fp && d->later);
     ck_assert_uint_eq(d->deadline_ms, 50);
     ck_assert_uint_eq(d->reserve_budget_us, 100);
+    ck_assert_uint_eq(d->reserve_delay_us, 500);
     ck_assert_uint_eq(d->restart.limit, 3);
     ck_assert_uint_eq(d->restart.backoff_ms, 20);
     ck_assert_int_eq(d->restart.then, CONFIG_THEN_HALT);
@@ -173,6 +174,7 @@ START_TEST(test_roles)
     for (uint32_t id = 1; id <= 3; id++) {
         ck_assert_int_eq(config.domain[id].role, CONFIG_ROLE_SCHEDULER);
         ck_assert_uint_eq(config.domain[id].reserve_period_us, id == 1 ? 1000 : 10000);
+        ck_assert_uint_eq(config.domain[id].reserve_delay_us, id == 1 ? 0 : 20000);
     }
 }
 END_TEST
@@ -284,8 +286,11 @@ static const struct {
     {SERVICE("a", "start = \"never\";"),
      "/a: start: \"never\" is unknown, expected one of \"boot\", \"later\""},
     {SERVICE("a", "reserve = <1>;"),
-     "/a: reserve: not <budget period>, expected microseconds: a budget from 10, a period from 100 "
-     "to 1000000"},
+     "/a: reserve: not <budget period> or <budget period delay>, expected microseconds: a budget "
+     "from 10, a period from 100 to 1000000, a delay up to 1000000"},
+    {SERVICE("a", "reserve = <100 10000 1000001>;"),
+     "/a: reserve: not <budget period> or <budget period delay>, expected microseconds: a budget "
+     "from 10, a period from 100 to 1000000, a delay up to 1000000"},
     /* memory */
     {SERVICE("a", "memory = \"64\";"),
      "/a: memory: \"64\": a unit (B, K, M, G, T or %) is missing, expected a size like 64M, 10% or "

@@ -905,6 +905,36 @@ START_TEST(reserve_comes_first)
 }
 END_TEST
 
+/* With a delay, only who was left waiting by the plan for so long. */
+START_TEST(a_reserve_leaves_the_plan_its_time)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 0, 0)};
+
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_READY);
+    domain_make(2, 1, true, VCPU_WAITING);
+    dispatch_reserves = 1ul << 2;
+    domains[2].params.reserve_delay = 20 * MS;
+    bucket_set(&domains[2].reserve, &(struct keel_plan_bucket){.budget = MS, .period = 10 * MS}, 0);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 1, 0), 0);
+    run_until(5 * MS);
+    vcpu_signal(domains[2].vcpu[0], 2);
+    run_until(25 * MS);
+    share_is(2, 0, 0);
+    run_until(26 * MS);
+    share_is(2, MS, MS / 100);
+    run_until(120 * MS + MS / 2); /* it goes on, without waiting again */
+    share_is(2, 10 * MS + MS / 2, MS / 100);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    sleep_current(0);
+    vcpu_signal(domains[2].vcpu[0], 2); /* from now on it has to wait again */
+    pass(0);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
+    run_until(140 * MS);
+    share_is(2, 10 * MS + MS / 2, MS / 100);
+}
+END_TEST
+
 /* The next record that tells something new: a choice that changes nothing is told, too. */
 static void traced(struct cpu *cpu, uint64_t *next, uint16_t kind, uint16_t who, uint16_t owner, uint16_t detail)
 {
@@ -1077,6 +1107,7 @@ int main(void)
     tcase_add_test(tcase, the_lease_ends_hard_limits);
     tcase_add_test(tcase, a_dead_domain_leaves_its_cpu);
     tcase_add_test(tcase, reserve_comes_first);
+    tcase_add_test(tcase, a_reserve_leaves_the_plan_its_time);
     tcase_add_test(tcase, a_trace_tells_who_runs);
     tcase_add_test(tcase, commits_are_checked);
     tcase_add_test(tcase, random_walk);

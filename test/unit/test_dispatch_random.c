@@ -53,6 +53,8 @@ static struct life {
     bool exists, runs, user;
     uint32_t n;
     uint64_t cpus;
+    uint64_t delay, awake; /* of its reserve; since when, at the latest, it wants to run */
+    bool slept;            /* since it was looked at last */
     struct one one[VCPUS];
 } life[DOMAINS + 1];
 
@@ -499,7 +501,7 @@ static void choices_find(uint32_t c, const struct vcpu *lasting)
 
     nchoices = 0;
     for (uint32_t d = 1; d <= DOMAINS; d++)
-        if (life[d].exists && reserve[d].set)
+        if (life[d].exists && reserve[d].set && bare.now >= domains[d].reserve_due)
             choice_add(c, vcpu_of(d, 0), &reserve[d], RANK_RESERVE, SLOT_NONE,
                        its->rank == RANK_RESERVE && vcpu_of(d, 0) == lasting);
     for (uint32_t i = 0; i < its->slots; i++) {
@@ -822,6 +824,18 @@ static void states_check(void)
         }
 }
 
+/* Who has a reserve waits for it no longer than from when it wakes up. */
+static void delays_check(void)
+{
+    for (uint32_t d = 1; d <= DOMAINS; d++) {
+        if (life[d].slept || !life[d].runs || life[d].one[0].wish != WANTS)
+            life[d].awake = bare.now;
+        life[d].slept = life[d].one[0].wish != WANTS;
+        if (life[d].exists && reserve[d].set)
+            must(domains[d].reserve_due <= life[d].awake + life[d].delay);
+    }
+}
+
 static void buckets_check(void)
 {
     for (uint32_t i = 0; i < BUCKETS && test.exact; i++)
@@ -931,6 +945,7 @@ static bool wait(struct cpu *cpu, struct vcpu *vcpu)
     vcpu_leave(cpu, vcpu, VCPU_WAITING);
     one_of(vcpu)->wish = WAITS;
     one_of(vcpu)->until = until;
+    life[vcpu->domain->id].slept = true;
     return true;
 }
 
@@ -943,6 +958,7 @@ static void exits(struct cpu *cpu, struct vcpu *vcpu)
         return;
     routes[d].service = &domains[d];
     one_of(vcpu)->wish = EXITED;
+    life[vcpu->domain->id].slept = true;
     one_of(vcpu)->server = (uint16_t)d;
     if (life[d].runs)
         became_ready(vcpu_of(d, 0));
@@ -1035,6 +1051,7 @@ static void create(uint32_t d)
     else if (chance(6)) {
         params.reserve_period = (uint32_t)(MS + pick(10 * MS));
         params.reserve_budget = params.reserve_period / (4 + pick(20));
+        params.reserve_delay = chance(2) ? 0 : pick(10 * MS);
     }
     sealed = false;
     must(domain_create(&domains[d], &params) > 0);
@@ -1044,7 +1061,9 @@ static void create(uint32_t d)
                             .runs = true,
                             .user = params.kind == KEEL_DOMAIN_USER,
                             .n = params.vcpus,
-                            .cpus = params.cpus};
+                            .cpus = params.cpus,
+                            .delay = params.reserve_delay,
+                            .awake = bare.now};
     life[d].one[0].wish = WANTS;
     reserve[d].set = false;
     if (params.reserve_period)
@@ -1410,6 +1429,7 @@ START_TEST(keeps_what_is_promised)
         if (chance(4))
             settle();
         states_check();
+        delays_check();
         buckets_check();
         for (uint32_t c = 0; c < test.cpus; c++)
             parties_look(c);
