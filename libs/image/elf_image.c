@@ -146,3 +146,23 @@ const char *elf_image_read(const uint8_t *data, size_t bytes, enum elf_use use, 
     }
     return wrong;
 }
+
+size_t elf_image_bytes(const uint8_t *data, size_t bytes)
+{
+    struct elf_image image;
+    Elf64_Ehdr header;
+    uint64_t end;
+
+    if (!elf_image_is(data, bytes) ||
+        elf_image_read(data, bytes, ELF_SERVICE, 0, UINT64_MAX, &image) != NULL)
+        return bytes;
+    memcpy(&header, data, sizeof header); /* which is in the machine's own order */
+    end = header.e_phoff + (uint64_t)image.phnum * image.phent;
+    for (uint32_t i = 0; i < image.nsegments; i++) {
+        const uint64_t its = (uint64_t)(image.segment[i].data - data) + image.segment[i].data_bytes;
+
+        if (its > end)
+            end = its;
+    }
+    return (size_t)end;
+}

@@ -39,6 +39,9 @@ const char *elf_image_read(const uint8_t *data, size_t bytes, enum elf_use use, 
                            uint64_t hi, struct elf_image *image)
     __attribute__((warn_unused_result));
 
+/* So many bytes from the image's beginning have all that is loaded, and what says so; `bytes` if it is no such program. */
+size_t elf_image_bytes(const uint8_t *data, size_t bytes);
+
 bool elf_image_is(const uint8_t *data, size_t bytes);
 
 #endif

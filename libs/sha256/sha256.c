@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define BLOCK 64
-
 static const uint32_t k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -76,28 +74,45 @@ static void add(uint32_t h[8], const uint8_t *block, size_t blocks)
 {
     if (sha256_instructions(h, block, blocks, k))
         return;
-    for (; blocks > 0; blocks--, block += BLOCK)
+    for (; blocks > 0; blocks--, block += SHA256_BLOCK)
         compress(h, block);
+}
+
+void sha256_begin(struct sha256 *hash)
+{
+    *hash = (struct sha256){{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
+                             0x1f83d9ab, 0x5be0cd19}};
+}
+
+void sha256_add(struct sha256 *hash, const void *blocks, size_t n)
+{
+    add(hash->h, blocks, n);
+}
+
+void sha256_end(struct sha256 *hash, const void *left, size_t message_bytes,
+                uint8_t digest[SHA256_BYTES])
+{
+    const size_t bytes = message_bytes % SHA256_BLOCK;
+    const size_t padded = bytes + 9 <= SHA256_BLOCK ? SHA256_BLOCK : 2 * SHA256_BLOCK;
+    uint8_t tail[2 * SHA256_BLOCK] = {0};
+
+    if (bytes > 0)
+        memcpy(tail, left, bytes);
+    tail[bytes] = 0x80;
+    for (unsigned i = 0; i < 8; i++)
+        tail[padded - 1 - i] = (uint8_t)((uint64_t)message_bytes * 8 >> 8 * i);
+    add(hash->h, tail, padded / SHA256_BLOCK);
+    for (unsigned i = 0; i < SHA256_BYTES; i++)
+        digest[i] = (uint8_t)(hash->h[i / 4] >> (24 - 8 * (i % 4)));
 }
 
 void sha256(const void *data, size_t bytes, uint8_t digest[SHA256_BYTES])
 {
-    uint32_t h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    const size_t left = bytes % BLOCK;
-    uint8_t tail[2 * BLOCK] = {0};
+    struct sha256 hash;
 
-    add(h, data, bytes / BLOCK);
-
-    size_t padded = left + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
-    if (left > 0)
-        memcpy(tail, (const uint8_t *)data + (bytes - left), left);
-    tail[left] = 0x80;
-    for (unsigned i = 0; i < 8; i++)
-        tail[padded - 1 - i] = (uint8_t)((uint64_t)bytes * 8 >> 8 * i);
-    add(h, tail, padded / BLOCK);
-    for (unsigned i = 0; i < SHA256_BYTES; i++)
-        digest[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+    sha256_begin(&hash);
+    sha256_add(&hash, data, bytes / SHA256_BLOCK);
+    sha256_end(&hash, (const uint8_t *)data + (bytes - bytes % SHA256_BLOCK), bytes, digest);
 }
 
 void sha256_text(const uint8_t digest[SHA256_BYTES], char text[SHA256_TEXT])

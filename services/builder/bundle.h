@@ -14,6 +14,8 @@
 struct bundle_module {
     struct cpio_file file;
     uint8_t digest[SHA256_BYTES];
+    size_t blocks;      /* so many have all that is made of it; 0: the last would not be whole */
+    struct sha256 made; /* of these */
 };
 
 /* Checks the archive and hashes every file in it. NULL, or what is wrong. */
@@ -25,7 +27,7 @@ const struct bundle_module *bundle_module(uint32_t index);
 /* By name; NULL: not in the bundle. */
 const struct bundle_module *bundle_find(const char *name);
 
-/* Whether the module still is what the log says. */
+/* Whether the module still is what the log says, as far as anything is made of it: a program's symbols do not count. */
 bool bundle_intact(const struct bundle_module *module);
 
 #endif

@@ -4,6 +4,7 @@
 #include "config_trees.h"
 #include "suite.h"
 
+#include <builder/bundle.h>
 #include <builder/memory.h>
 #include <elf.h>
 #include <image/check.h>
@@ -673,6 +674,69 @@ START_TEST(test_quota)
 }
 END_TEST
 
+/* The bundle. */
+
+static uint8_t archive[4 * sizeof elf];
+static size_t archive_bytes;
+
+static void archive_add(const char *name, const void *data, size_t bytes)
+{
+    archive_bytes +=
+        (size_t)sprintf((char *)archive + archive_bytes,
+                        "070701%08X%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X", 1, 0100644,
+                        0, 0, 1, 0, bytes, 0, 0, 0, 0, strlen(name) + 1, 0);
+    strcpy((char *)archive + archive_bytes, name);
+    archive_bytes = (archive_bytes + strlen(name) + 1 + 3) & ~(size_t)3;
+    memcpy(archive + archive_bytes, data, bytes);
+    archive_bytes = (archive_bytes + bytes + 3) & ~(size_t)3;
+}
+
+static bool intact(const char *name, size_t at)
+{
+    const struct bundle_module *found = bundle_find(name);
+    uint8_t *byte = archive + (found->file.data - archive) + at;
+
+    ck_assert_uint_lt(at, found->file.bytes);
+    *byte ^= 1;
+
+    bool is = bundle_intact(found);
+
+    *byte ^= 1;
+    ck_assert(bundle_intact(found));
+    return is;
+}
+
+/* What is made of a file must be what it was: of a program, what is loaded, and the headers; of others all. */
+START_TEST(test_bundle_intact)
+{
+    uint8_t digest[SHA256_BYTES];
+
+    elf_begin();
+    archive_bytes = 0;
+    archive_add("program", &elf, sizeof elf - 1);
+    archive_add("cut", &elf, 0x2030); /* right behind what is loaded, and no whole block */
+    archive_add("text", "a text", 6);
+    archive_add("blocks", &elf.content, 128);
+    archive_add("nothing", "", 0);
+    archive_add("TRAILER!!!", "", 0);
+    ck_assert_ptr_null(bundle_open(archive, archive_bytes));
+    ck_assert_uint_eq(bundle_modules(), 5);
+    for (uint32_t i = 0; i < bundle_modules(); i++) {
+        sha256(bundle_module(i)->file.data, bundle_module(i)->file.bytes, digest);
+        ck_assert_mem_eq(bundle_module(i)->digest, digest, sizeof digest);
+        ck_assert(bundle_intact(bundle_module(i)));
+    }
+    for (size_t at = 0; at < 0x2020; at += at < 0x200 || at > 0x1fe0 ? 1 : 61)
+        ck_assert(!intact("program", at) && !intact("cut", at));
+    ck_assert(!intact("cut", 0x202f)); /* all of it, then */
+    ck_assert(intact("program", 0x2040));
+    ck_assert(intact("program", sizeof elf - 2));
+    for (size_t at = 0; at < 6; at++)
+        ck_assert(!intact("text", at));
+    ck_assert(!intact("blocks", 127));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("builder");
@@ -696,6 +760,7 @@ int main(void)
     tcase_add_test(tcase, test_tree_does_not_fit);
     tcase_add_test(tcase, test_images);
     tcase_add_test(tcase, test_quota);
+    tcase_add_test(tcase, test_bundle_intact);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -48,6 +48,28 @@ START_TEST(test_all_lengths)
 }
 END_TEST
 
+/* In parts as in one. */
+START_TEST(test_parts)
+{
+    uint8_t message[300], whole[SHA256_BYTES], parts[SHA256_BYTES];
+
+    for (size_t i = 0; i < sizeof message; i++)
+        message[i] = (uint8_t)(i * 7);
+    for (size_t n = 0; n <= sizeof message; n++)
+        for (size_t first = 0; first <= n / SHA256_BLOCK; first++) {
+            const size_t blocks = n / SHA256_BLOCK;
+            struct sha256 hash;
+
+            sha256(message, n, whole);
+            sha256_begin(&hash);
+            sha256_add(&hash, message, first);
+            sha256_add(&hash, message + first * SHA256_BLOCK, blocks - first);
+            sha256_end(&hash, message + blocks * SHA256_BLOCK, n, parts);
+            ck_assert_mem_eq(whole, parts, sizeof whole);
+        }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sha256");
@@ -55,6 +77,7 @@ int main(void)
 
     tcase_add_test(tcase, test_vectors);
     tcase_add_test(tcase, test_all_lengths);
+    tcase_add_test(tcase, test_parts);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
