@@ -377,6 +377,13 @@ START_TEST(xen_reserves_without_a_test)
     ck_assert_uint_eq(metrics.vcpu[0].response_worst, 8 * MS);
     ck_assert_uint_eq(metrics.vcpu[1].response_worst, 21 * MS);
     ck_assert_uint_eq(metrics.vcpu[1].response, metrics.vcpu[1].jobs / 2 * (21 + 17) * MS);
+    /* Where they may run: a is on CPU 0 only, and keeps nobody from CPU 1. */
+    runs_xen(
+        "cpus 2\ntime 1s\nguest a vcpus 2 periodic 10ms 2ms phase 0ms\nguest b periodic 11ms 9ms phase 0ms\n"
+        "set cpus.a=1\nset budget-us.b=9000\nset period-us.b=11000\n",
+        &xen_rtds);
+    ck_assert_uint_eq(metrics.vcpu[0].misses + metrics.vcpu[1].misses + metrics.vcpu[2].misses, 0);
+    ck_assert_uint_eq(metrics.vcpu[2].moves, 1);
     /* All of 120 % is taken. */
     runs_xen("time 1s\nguest a vcpus 3 periodic 10ms 4ms phase 0ms\nset extratime.a=0\n",
              &xen_rtds);

@@ -583,21 +583,41 @@ static bool earlier(const struct unit *a, const struct unit *b)
     return a->state == RUNNING && b->state != RUNNING;
 }
 
-/* The CPU of those that are not taken where it may run: its own, or the first. */
-static int cpu_for(const struct unit *unit, uint64_t taken)
+/* Where it may run of the CPUs that are not taken: its own, or one whose vCPU has to go anyway, or any. */
+static int cpu_for(const struct unit *unit, uint64_t taken, uint64_t stay)
 {
     uint64_t cpus = unit->hard & ~taken;
 
+    if (unit->state != RUNNING && (cpus & ~stay))
+        cpus &= ~stay;
     if (cpus >> unit->cpu & 1)
         return (int)unit->cpu;
     return cpus ? __builtin_ctzll(cpus) : -1;
 }
 
-/* Global earliest deadline first: of all that have a budget, as many as there are CPUs. */
+/* Those who run next, and where; `stay`: the CPUs whose vCPUs go on, if that is known. Returns these. */
+static uint64_t rtds_assign(struct unit *const *order, uint32_t n, uint64_t stay, struct unit **on)
+{
+    uint64_t taken = 0, runs = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        int cpu = cpu_for(order[i], taken, stay);
+
+        if (cpu < 0)
+            continue;
+        on[cpu] = order[i];
+        taken |= 1ull << cpu;
+        if (order[i]->state == RUNNING)
+            runs |= 1ull << order[i]->cpu;
+    }
+    return runs;
+}
+
+/* Global earliest deadline first: of all that have a budget, as many as there are CPUs for. */
 static void rtds_decide(void)
 {
     struct unit *order[POLICY_VCPUS_MAX], *on[KEEL_CPUS_MAX] = {NULL};
-    uint64_t taken = 0;
+    uint64_t stay;
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < xen.units; i++) {
@@ -611,17 +631,9 @@ static void rtds_decide(void)
         order[at] = unit;
         n++;
     }
-    n = (uint32_t)least(n, xen.workload->cpus);
-    /* Those who run stay where they are. */
-    for (uint32_t pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < n; i++) {
-            int cpu = (order[i]->state == RUNNING) == (pass == 0) ? cpu_for(order[i], taken) : -1;
-
-            if (cpu < 0)
-                continue;
-            on[cpu] = order[i];
-            taken |= 1ull << cpu;
-        }
+    stay = rtds_assign(order, n, 0, on);
+    memset(on, 0, sizeof on);
+    rtds_assign(order, n, stay, on);
     for (uint32_t i = 0; i < xen.workload->cpus; i++)
         if (xen.cpu[i].current && xen.cpu[i].current != on[i])
             turn_end(i);
