@@ -42,7 +42,7 @@ struct keel_edge {
     uint32_t irq_lo, irq_hi;       /* INTIDs */
     uint32_t port;                 /* Argo port */
     uint32_t reserved;             /* 0 */
-    uint64_t cpus;                 /* bit n: physical CPU n */
+    uint64_t cpus;                 /* bit n: physical CPU n; with SCHEDULE; the builder's own: where it runs */
 };
 KEEL_ABI_SIZE(struct keel_edge, 48);
 KEEL_ABI_OFFSET(struct keel_edge, memory_lo, 8);

@@ -9,7 +9,7 @@
 #include <keel/types.h>
 
 #define KEEL_SLOTS_MAX 64    /* per CPU */
-#define KEEL_BUCKETS_MAX 128 /* per machine, shared by all CPUs */
+#define KEEL_BUCKETS_MAX 128 /* per group (the CPUs of the edge), shared by its CPUs */
 #define KEEL_BUCKET_NONE 0xffffu
 #define KEEL_WEIGHT_DEFAULT 256u
 #define KEEL_WEIGHT_MAX     0xffffu
@@ -70,7 +70,7 @@ struct keel_plan_vcpu {
     uint16_t cpu;   /* where it ran last */
     uint32_t incarnation;
     uint32_t kind;  /* enum keel_domain_kind */
-    uint64_t cpus;  /* that it may run on */
+    uint64_t cpus;  /* that it may run on, of those of the edge */
     uint64_t run_time; /* counter ticks */
 };
 KEEL_ABI_SIZE(struct keel_plan_vcpu, 32);

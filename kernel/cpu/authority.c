@@ -2,6 +2,7 @@
 /* The authority table: see authority.h. */
 #include "cpu/authority.h"
 
+#include "cpu/cpu.h"
 #include "cpu/domain.h"
 #include "interrupt/irq.h"
 
@@ -105,7 +106,8 @@ static int64_t edge_check(struct domain *holder, uint64_t index, const struct ke
     REQUIRES(authority_lock)
 {
     if (index >= KEEL_EDGES_MAX || edge->target >= KEEL_DOMAINS_MAX || edge->reserved ||
-        (edge->flags & ~(uint32_t)KEEL_EDGE_IRQ_EDGE) || (edge->rights & ~KEEL_RIGHTS_ALL))
+        (edge->flags & ~(uint32_t)KEEL_EDGE_IRQ_EDGE) || (edge->rights & ~KEEL_RIGHTS_ALL) ||
+        (edge->cpus && !(edge->cpus & ~0ul >> (64 - cpus_online))))
         return -KEEL_EINVAL;
     if ((edge->rights & SELF_ONLY) && edge->target != holder->id)
         return -KEEL_EINVAL;
@@ -150,6 +152,8 @@ static void edge_act(struct domain *holder, uint64_t index, const struct keel_ed
         authority->self |= edge->rights;
         if (edge->rights & KEEL_RIGHT_SCHEDULE)
             authority->self_cpus |= edge->cpus;
+        if (holder->id == KEEL_DOMAIN_BUILDER && edge->cpus)
+            holder->cpus = edge->cpus; /* it was started before anybody knew of groups */
     }
     if ((edge->rights & KEEL_RIGHT_SERVE) && edge->memory_lo <= edge->memory_hi)
         authority->route[authority->routes++] = (struct route){

@@ -479,6 +479,7 @@ HANDLER call_refusals(struct vcpu *caller, uint64_t domain, uint64_t address)
 HANDLER call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
 {
     struct space *space = &caller->domain->space;
+    uint64_t cpus = caller->domain->authority.self_cpus;
     struct {
         struct keel_plan plan;
         struct keel_plan_bucket bucket[16];
@@ -499,12 +500,12 @@ HANDLER call_plan_commit(struct vcpu *caller, uint64_t address, uint64_t bytes)
         return -KEEL_EINVAL;
     slots = (void *)&args.bucket[plan->nbuckets];
     status =
-        plan_check(caller->domain->authority.self_cpus, plan, args.bucket, slots)
+        plan_check(cpus, plan, args.bucket, slots)
             ?: space_write(space, IPA(address + sizeof(*plan)), args.bucket, bytes - sizeof(*plan));
     cpu_window(); /* looking at the entries and acting on them, each masked alone */
     return status
                ?: plan_commit((uint64_t)caller->domain->id << 32 | caller->domain->incarnation,
-                              plan, args.bucket, slots);
+                              cpus, plan, args.bucket, slots);
 }
 
 #define PLAN_READS_MAX 32
@@ -533,7 +534,7 @@ HANDLER call_plan_read(struct vcpu *caller, uint64_t list, uint64_t n, uint64_t 
             .cpu = vcpu->cpu,
             .incarnation = vcpu->domain->incarnation,
             .kind = vcpu->domain->kind,
-            .cpus = vcpu->domain->cpus,
+            .cpus = vcpu->domain->cpus & cpus,
             .run_time = vcpu->run_time,
         };
     }

@@ -78,6 +78,7 @@ struct cpu {
     struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
     uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
 
+    struct bucket bucket[KEEL_BUCKETS_MAX]; /* of the group of CPUs that begins with this one */
     uint64_t trace_next; /* atomic: how many records it has written */
     struct keel_trace trace[TRACE_RECORDS]; /* record n at n % TRACE_RECORDS */
 };

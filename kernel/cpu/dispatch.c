@@ -6,7 +6,6 @@
 #include "cpu/vcpu.h"
 
 static uint64_t ready[VCPUS_TOTAL / 64]; /* atomic: vCPUs that may be READY; a hint */
-static struct bucket buckets[KEEL_BUCKETS_MAX];
 uint64_t cpus_idle;
 uint64_t dispatch_reserves;
 
@@ -600,8 +599,8 @@ int64_t plan_check(uint64_t cpus, const struct keel_plan *plan, struct keel_plan
 }
 
 /* Entry n of those that count, as it will be in the CPU's list. */
-static void slot_make(struct cpu *cpu, struct slot *made, uint32_t n, uint64_t slice,
-                      const struct keel_plan_slot *entry)
+static void slot_make(struct cpu *cpu, struct bucket *buckets, struct slot *made, uint32_t n,
+                      uint64_t slice, const struct keel_plan_slot *entry)
 {
     struct slot *slot = &made[n];
 
@@ -633,10 +632,11 @@ static void slot_note(struct cpu *cpu, uint32_t n, const struct keel_plan_slot *
 /* Between so many buckets or slots interrupts come in; only to put the list in place they don't. */
 #define COMMIT_STEP 16
 
-int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
+int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *plan,
                     const struct keel_plan_bucket *list, const struct keel_plan_slot *slots)
 {
     struct cpu *cpu = cpu_at(plan->cpu);
+    struct bucket *buckets = cpu_at((uint32_t)__builtin_ctzl(cpus))->bucket; /* of the group */
     uint64_t now = time_now(), slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
     struct slot made[KEEL_SLOTS_MAX];
     bool stale, early;
@@ -660,7 +660,7 @@ int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
         if (i % COMMIT_STEP == 0)
             cpu_window();
         if (slots[i].status == 0)
-            slot_make(cpu, made, n++, slice, &slots[i]);
+            slot_make(cpu, buckets, made, n++, slice, &slots[i]);
     }
     cpu_window();
     lock_take(&cpu->lock);

@@ -58,9 +58,10 @@ bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu);
 must_check int64_t plan_check(uint64_t cpus, const struct keel_plan *plan,
                               struct keel_plan_bucket *buckets, struct keel_plan_slot *slots);
 
-/* Replaces the CPU's plan by a checked one, of a life of a domain (id << 32 | incarnation). -ESTALE:
- * it has committed a later epoch; -EAGAIN: the last commit was only just now. Nothing changes then. */
-must_check int64_t plan_commit(uint64_t planner, const struct keel_plan *plan,
+/* Replaces the CPU's plan by a checked one, of a life of a domain (id << 32 | incarnation), which plans those CPUs:
+ * each such group has its own buckets. -ESTALE: it has committed a later epoch; -EAGAIN: the last commit was only
+ * just now. Nothing changes then. */
+must_check int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *plan,
                                const struct keel_plan_bucket *buckets,
                                const struct keel_plan_slot *slots);
 

@@ -2,11 +2,13 @@
 /* kernel/cpu/authority.c and what it needs of a kernel and a machine. See kernel_authority.h. */
 #include "kernel_authority.h"
 
+#include "cpu/cpu.h"
 #include "cpu/domain.h"
 #include "interrupt/irq.h"
 #include "snapshot.h"
 
 struct domain domains[KEEL_DOMAINS_MAX];
+uint32_t cpus_online = KEEL_CPUS_MAX;
 static uint64_t ram_first, ram_last;
 
 bool kernel_owns(uint64_t lo, uint64_t hi)

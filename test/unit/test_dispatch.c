@@ -112,9 +112,10 @@ static struct keel_plan_slot slot(uint16_t domain, uint16_t bucket, uint8_t rank
         .domain = domain, .bucket = bucket, .rank = rank, .flags = flags};
 }
 
-static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buckets,
-                      uint32_t nbuckets, struct keel_plan_slot *slots, uint32_t nslots,
-                      uint64_t lease)
+/* As who plans those CPUs. */
+static int64_t commit_as(uint64_t cpus, uint16_t cpu, uint32_t epoch,
+                         struct keel_plan_bucket *buckets, uint32_t nbuckets,
+                         struct keel_plan_slot *slots, uint32_t nslots, uint64_t lease)
 {
     struct keel_plan plan = {.epoch = epoch,
                              .cpu = cpu,
@@ -123,9 +124,16 @@ static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buc
                              .slice = MS,
                              .lease = lease};
 
-    int64_t status = plan_check(~0ul, &plan, buckets, slots);
+    int64_t status = plan_check(cpus, &plan, buckets, slots);
 
-    return status < 0 ? status : plan_commit(1, &plan, buckets, slots);
+    return status < 0 ? status : plan_commit(cpus, cpus, &plan, buckets, slots);
+}
+
+static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buckets,
+                      uint32_t nbuckets, struct keel_plan_slot *slots, uint32_t nslots,
+                      uint64_t lease)
+{
+    return commit_as(~0ul, cpu, epoch, buckets, nbuckets, slots, nslots, lease);
 }
 
 #define NONE KEEL_BUCKET_NONE
@@ -538,6 +546,35 @@ START_TEST(a_bucket_is_shared_by_cpus)
     uint64_t both = domains[1].vcpu[0]->run_time + domains[1].vcpu[1]->run_time;
     ck_assert_uint_le(both, 404 * MS);
     ck_assert_uint_ge(both, 390 * MS);
+}
+END_TEST
+
+/* Whoever plans CPU 0 cannot touch those of CPUs 1 and 2, who run there within their budgets, whatever it sets and whom
+ * it names. */
+START_TEST(a_group_has_its_own_buckets)
+{
+    const uint64_t first = 1ul << 0, others = 1ul << 1 | 1ul << 2;
+    struct keel_plan_bucket bucket = {.index = 7, .budget = 4 * MS, .period = 10 * MS};
+    struct keel_plan_bucket none = {.index = 7, .budget = 0, .period = 10 * MS};
+    struct keel_plan_slot slots[] = {slot(1, 7, 3, KEEL_SLOT_HARD), slot(1, 7, 3, KEEL_SLOT_HARD)};
+
+    slots[1].vcpu = 1;
+    machine_start(3);
+    domain_make(1, 2, false, VCPU_READY);
+    domain_make(2, 1, false, VCPU_READY);
+    domains[1].cpus = others;
+    domains[2].cpus = first;
+    ck_assert_int_eq(commit_as(others, 1, 1, &bucket, 1, slots, 2, 1000 * MS), 0);
+    ck_assert_int_eq(commit_as(others, 2, 1, &bucket, 1, slots, 2, 1000 * MS), 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        run_until((i + 1) * MS);
+        ck_assert_int_eq(commit_as(first, 0, i, &none, 1, slots, 2, 0), 0);
+        ck_assert_int_eq(commit_as(first, 1, i, &none, 1, slots, 2, 0), -KEEL_EACCES);
+    }
+    uint64_t both = domains[1].vcpu[0]->run_time + domains[1].vcpu[1]->run_time;
+    ck_assert_uint_le(both, 404 * MS);
+    ck_assert_uint_ge(both, 390 * MS);
+    share_is(2, 1000 * MS, MS);
 }
 END_TEST
 
@@ -1090,6 +1127,7 @@ int main(void)
     tcase_add_test(tcase, windows_are_where_they_should_be);
     tcase_add_test(tcase, soft_slots_use_what_is_left);
     tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
+    tcase_add_test(tcase, a_group_has_its_own_buckets);
     tcase_add_test(tcase, edf_takes_the_earliest_deadline);
     tcase_add_test(tcase, cbs_wakes_to_a_period_of_its_own);
     tcase_add_test(tcase, a_blocked_client_helps_its_service);

@@ -32,6 +32,7 @@
 #define DOMAINS  8u /* 1 to this */
 #define VCPUS    3u /* of each, at most */
 #define BUCKETS  6u
+#define POTS     (2 * BUCKETS) /* two groups of CPUs, at most */
 #define SLOTS    14u
 #define PLANNERS 2u
 #define LATE_NS  (20 * US)
@@ -68,9 +69,9 @@ struct pot {
     uint64_t used, allowed;
 };
 
-static struct pot pot[BUCKETS];
+static struct pot pot[POTS]; /* of one group of CPUs behind those of the other */
 static struct pot reserve[DOMAINS + 1];
-static struct bucket *kernels[BUCKETS]; /* the kernel's own */
+static struct bucket *kernels[POTS]; /* the kernel's own */
 
 /* Those that share a CPU: slots of a rank, or whoever has none. */
 struct party {
@@ -111,6 +112,7 @@ static struct {
     bool exact;
     uint64_t users; /* bits: domains that are services */
     uint64_t period[BUCKETS];
+    uint32_t cut;    /* the CPU with which the second group of CPUs begins; 0: there is one group */
     uint32_t quiet;  /* only one in so many steps does anything */
     uint32_t pause;  /* how long it is between steps */
     uint32_t deaths; /* how often */
@@ -296,6 +298,18 @@ static bool is_hard(const struct plan *its, const struct vcpu *vcpu)
     return false;
 }
 
+/* Groups of CPUs, each with its own planners and buckets. */
+
+static uint64_t group_of(uint32_t c)
+{
+    return c < test.cut ? (1ul << test.cut) - 1 : ~0ul << test.cut;
+}
+
+static struct pot *pot_at(uint32_t c, uint32_t bucket)
+{
+    return &pot[(test.cut && c >= test.cut ? BUCKETS : 0) + bucket];
+}
+
 /* Buckets. */
 
 /* In a period the budget is used, and what was drawn before it began. */
@@ -314,7 +328,7 @@ static void pot_refill(struct pot *its)
 
 static void pots_refill(void)
 {
-    for (uint32_t i = 0; i < BUCKETS; i++)
+    for (uint32_t i = 0; i < POTS; i++)
         pot_refill(&pot[i]);
     for (uint32_t i = 1; i <= DOMAINS; i++)
         pot_refill(&reserve[i]);
@@ -508,7 +522,7 @@ static void choices_find(uint32_t c, const struct vcpu *lasting)
         const struct keel_plan_slot *slot = &its->slot[i];
         const struct vcpu *owner = vcpu_of(slot->domain, slot->vcpu);
 
-        choice_add(c, owner, slot->bucket == KEEL_BUCKET_NONE ? NULL : &pot[slot->bucket],
+        choice_add(c, owner, slot->bucket == KEEL_BUCKET_NONE ? NULL : pot_at(c, slot->bucket),
                    RANK_PLAN + slot->rank, i, i == its->turn_slot && owner && owner == lasting);
     }
     for (uint32_t d = 1; d <= DOMAINS; d++)
@@ -551,7 +565,7 @@ static void describe(void)
                     its->slot[i].bucket, its->slot[i].flags, its->slot[i].min_run,
                     its->slot[i].weight);
     }
-    for (uint32_t i = 0; i < BUCKETS; i++)
+    for (uint32_t i = 0; i < POTS; i++)
         fprintf(stderr,
                 "bucket %u: %lu of %lu in %lu, next %lu, deadline %lu; kernel: %lu, %lu, %lu\n", i,
                 pot[i].left, pot[i].budget, pot[i].period, pot[i].next, pot[i].deadline,
@@ -577,7 +591,7 @@ static void describe(void)
 
 static struct pot *pot_of(const struct bucket *bucket)
 {
-    for (uint32_t i = 0; i < BUCKETS; i++)
+    for (uint32_t i = 0; i < POTS; i++)
         if (bucket == kernels[i])
             return &pot[i];
     for (uint32_t i = 1; i <= DOMAINS; i++)
@@ -589,7 +603,7 @@ static struct pot *pot_of(const struct bucket *bucket)
 
 static const struct bucket *bucket_of(const struct pot *its)
 {
-    return its >= pot && its < pot + BUCKETS ? kernels[its - pot] : NULL;
+    return its >= pot && its < pot + POTS ? kernels[its - pot] : NULL;
 }
 
 static bool turn_goes_on(uint32_t c)
@@ -838,7 +852,7 @@ static void delays_check(void)
 
 static void buckets_check(void)
 {
-    for (uint32_t i = 0; i < BUCKETS && test.exact; i++)
+    for (uint32_t i = 0; i < POTS && test.exact; i++)
         if (pot[i].set && bare.now < kernels[i]->next) {
             must(pot[i].left == kernels[i]->left);
             must(pot[i].next == kernels[i]->next);
@@ -1175,7 +1189,7 @@ static void committed(uint32_t c, uint64_t planner, const struct keel_plan *made
 
     for (uint32_t i = 0; i < made->nbuckets; i++)
         if (buckets[i].status == 0) {
-            struct pot *set = &pot[buckets[i].index];
+            struct pot *set = pot_at(c, buckets[i].index);
 
             pot_set(set, buckets[i].budget, buckets[i].period,
                     buckets[i].deadline ? buckets[i].deadline : buckets[i].period);
@@ -1242,6 +1256,8 @@ static void commit(void)
             made.nslots = KEEL_SLOTS_MAX + 1;
         }
     }
+    for (uint32_t i = 0; i < POTS; i++) /* refills that are due are not put off */
+        bucket_left(kernels[i], bare.now, &next, &deadline);
     memcpy(&was, &bare.cpu[c], sizeof(was));
     status = plan_check(cpus, &made, buckets, slots);
     must(status == expected);
@@ -1252,13 +1268,11 @@ static void commit(void)
         must(buckets[i].status == bucket_expected[i]);
     for (uint32_t i = 0; i < made.nslots; i++)
         must(slots[i].status == slot_expected[i]);
-    for (uint32_t i = 0; i < BUCKETS; i++) /* refills that are due are not put off */
-        bucket_left(kernels[i], bare.now, &next, &deadline);
     if (planner == its->planner && made.epoch < its->epoch)
         expected = -KEEL_ESTALE;
     else if (its->committed && bare.now < its->committed + COMMIT_MIN_NS)
         expected = -KEEL_EAGAIN;
-    status = plan_commit(planner, &made, buckets, slots);
+    status = plan_commit(planner, group_of(c), &made, buckets, slots);
     must(status == expected);
     if (status == 0) {
         committed(c, planner, &made, buckets, slots);
@@ -1375,18 +1389,11 @@ static void time_passes(void)
         lease_look(c);
 }
 
-/* Where the kernel keeps its buckets, all of which are new in this process. */
+/* Where the kernel keeps its buckets: each group's at its first CPU. */
 static void buckets_find(void)
 {
-    struct keel_plan made = {.nslots = BUCKETS, .lease = 1};
-    struct keel_plan_slot slots[BUCKETS];
-
-    for (uint16_t i = 0; i < BUCKETS; i++)
-        slots[i] = (struct keel_plan_slot){.domain = 1, .bucket = i};
-    must(plan_check(1, &made, NULL, slots) == 0);
-    must(plan_commit(PLANNERS + 1, &made, NULL, slots) == 0);
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        kernels[i] = bare.cpu[0].cpu.slot[i].bucket;
+    for (uint32_t i = 0; i < POTS; i++)
+        kernels[i] = &cpu_at(i < BUCKETS ? 0 : test.cut)->bucket[i % BUCKETS];
 }
 
 static uint64_t number(const char *name, uint64_t otherwise)
@@ -1412,9 +1419,9 @@ START_TEST(keeps_what_is_promised)
     test.pause = pauses[pick(ARRAY_LENGTH(pauses))];
     test.quiet = quiets[pick(ARRAY_LENGTH(quiets))];
     test.deaths = deaths[pick(ARRAY_LENGTH(deaths))];
+    test.cut = pick(test.cpus);
     bare_begin(test.cpus, 1);
     buckets_find();
-    bare_begin(test.cpus, 1);
     for (uint32_t c = 0; c < test.cpus; c++)
         plan[c] = (struct plan){
             .at = 1, .slice = SLICE_DEFAULT_NS, .lease_end = TIME_NEVER, .turn_slot = SLOT_NONE};

@@ -283,7 +283,7 @@ static void policy_commit(void)
         policy_commit_make(machine.policy, &machine.commits, cpu, 1, &plan, &more);
         status = plan_check(UINT64_MAX, &plan.plan, plan.bucket, plan.slot);
         if (status == 0)
-            status = plan_commit(PLANNER, &plan.plan, plan.bucket, plan.slot);
+            status = plan_commit(PLANNER, UINT64_MAX, &plan.plan, plan.bucket, plan.slot);
         machine.metrics->commits++;
         policy_commit_done(&machine.commits, cpu, status, more);
         if (status < 0 && status != -KEEL_EAGAIN)

@@ -6,7 +6,7 @@
 #include "arch/registers.h"
 #include <keel/boot.h>
 
-#define CPU_BYTES 0x12000u /* at the top of the CPU's area; the stack ends below */
+#define CPU_BYTES 0x14000u /* at the top of the CPU's area; the stack ends below */
 
 struct cpu;
 struct vcpu;

@@ -7,7 +7,7 @@
 #include "base.h"
 #include <keel/boot.h>
 
-#define CPU_BYTES 0x12000u
+#define CPU_BYTES 0x14000u
 
 struct cpu;
 struct vcpu;
