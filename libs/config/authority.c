@@ -119,7 +119,10 @@ static void add_self(struct derivation *d, uint16_t id)
     if (domain->role == CONFIG_ROLE_SCHEDULER)
         edge.rights |= KEEL_RIGHT_SCHEDULE;
     if (domain->role == CONFIG_ROLE_SCHEDULER)
-        edge.cpus = UINT64_MAX >> (64 - config->platform.cpus);
+        edge.cpus = domain->schedules;
+    else if (domain->kind == CONFIG_BUILDER &&
+             domain->cpus != UINT64_MAX >> (64 - config->platform.cpus))
+        edge.cpus = domain->cpus;
     if (domain->kind != CONFIG_GUEST)
         (void)add(d, id, &edge);
 }
@@ -431,15 +434,16 @@ static bool answers(const struct authority *authority, uint16_t domain, uint16_t
     return false;
 }
 
-/* Schedulers, and who reads the table and traces. */
-static bool knows_names(const struct authority *authority, const struct config *config,
-                        uint16_t domain)
+/* Schedulers know who may run on the CPUs that they plan, and who reads the table and traces knows all. */
+static bool knows_name(const struct authority *authority, const struct config *config,
+                       uint16_t domain, uint16_t other)
 {
-    bool named = config->domain[domain].role == CONFIG_ROLE_SCHEDULER;
+    bool named = config->domain[domain].role == CONFIG_ROLE_SCHEDULER &&
+                 (config->domain[domain].schedules & config->domain[other].cpus);
 
     for (uint32_t i = 0; i < authority->nedges[domain] && domain != KEEL_DOMAIN_BUILDER; i++)
         named |= (authority->edge[domain][i].edge.rights & KEEL_RIGHT_AUDIT) != 0;
-    return named;
+    return named && domain != other;
 }
 
 uint32_t authority_connections(const struct authority *authority, const struct config *config,
@@ -471,10 +475,8 @@ uint32_t authority_connections(const struct authority *authority, const struct c
             connection[n] = connection_to(config, id, id);
             connection[n++].port = edge->source;
         }
-    bool named = knows_names(authority, config, domain);
-
-    for (uint16_t id = 1; id < config->ndomains && named; id++)
-        if (id != domain && n < AUTHORITY_CONNECTIONS_MAX)
+    for (uint16_t id = 1; id < config->ndomains; id++)
+        if (knows_name(authority, config, domain, id) && n < AUTHORITY_CONNECTIONS_MAX)
             connection[n++] = connection_to(config, id, id);
     return n;
 }

@@ -2,6 +2,7 @@
 /* What must hold between the domains of a configuration (see check.h). */
 #include "check.h"
 
+#include "groups.h"
 #include "reservations.h"
 #include <keel/edge.h>
 #include <keel/machine.h>
@@ -45,11 +46,11 @@ bool config_has_argo(const struct config *config, uint16_t domain)
     return false;
 }
 
-static bool has_property(const struct check *check, uint16_t id, const char *name)
+bool config_has_property(const struct config *config, uint16_t id, const char *name)
 {
-    int node = check->config->domain[id].node;
+    int node = config->domain[id].node;
 
-    return node > 0 && fdt_getprop(check->config->dtb, node, name, NULL);
+    return node > 0 && fdt_getprop(config->dtb, node, name, NULL);
 }
 
 /* What must be there; what is there and wrong was told when it was read. */
@@ -61,10 +62,10 @@ static void check_required(struct check *check, uint16_t id)
     uint64_t memory = domain->memory;
     bool right = memory >= (guest ? 1 : 64 * 1024) && memory <= 1ull << (guest ? 38 : 29);
 
-    if (!domain->image && !has_property(check, id, image))
+    if (!domain->image && !config_has_property(check->config, id, image))
         ERROR(check, id, image, "missing, expected the name of a bundle entry");
     check->memory_known &= right;
-    if (memory == 0 && !has_property(check, id, "memory"))
+    if (memory == 0 && !config_has_property(check->config, id, "memory"))
         ERROR(check, id, "memory", "missing, expected a size like 512M");
     else if (memory != 0 && !right)
         ERROR(check, id, "memory", "too %s, expected %s", memory < 64 * 1024 ? "small" : "large",
@@ -73,26 +74,17 @@ static void check_required(struct check *check, uint16_t id)
                                  : "at most 512M");
 }
 
-static void check_roles(struct check *check, uint16_t id)
+static void check_console(struct check *check, uint16_t id)
 {
     struct config *config = check->config;
-    enum config_role role = config->domain[id].role;
-    uint16_t *holder = role == CONFIG_ROLE_CONSOLE     ? &config->console
-                       : role == CONFIG_ROLE_SCHEDULER ? &config->scheduler
-                                                       : NULL;
 
-    bool scheduler = role == CONFIG_ROLE_SCHEDULER;
-
-    if (!holder)
+    if (config->domain[id].role != CONFIG_ROLE_CONSOLE)
         return;
-    /* Schedulers that start later take the place of the one that runs. */
-    if (scheduler && *holder != CONFIG_NONE && config->domain[id].later)
-        return;
-    if (*holder != CONFIG_NONE && !(scheduler && config->domain[*holder].later))
-        ERROR(check, id, "role", "\"%s\" has the same role, expected one service with it%s",
-              config->domain[*holder].name, scheduler ? " that starts at boot" : "");
+    if (config->console != CONFIG_NONE)
+        ERROR(check, id, "role", "\"%s\" has the same role, expected one service with it",
+              config->domain[config->console].name);
     else
-        *holder = id;
+        config->console = id;
 }
 
 /* Whether the client waits for answers of the service: to its requests, or, a guest, to its
@@ -476,6 +468,28 @@ static void emulation_args(struct config *config, struct config_domain *emulatio
 
 #define RESERVE_PERCENT_MAX 20 /* of each CPU: the rest is the policy's */
 
+/* Of 10,000. */
+static uint64_t reserve_of(const struct config_domain *domain)
+{
+    return domain->reserve_budget_us * 10000ull / domain->reserve_period_us;
+}
+
+/* What schedulers of the same group before this one have at most: one of them runs at a time. */
+static uint64_t reserve_before(const struct config *config, uint16_t id, uint32_t cpu)
+{
+    const struct config_domain *domain = &config->domain[id];
+    uint64_t most = 0;
+
+    for (uint16_t other = 1; other < id && domain->role == CONFIG_ROLE_SCHEDULER; other++) {
+        const struct config_domain *before = &config->domain[other];
+
+        if (before->role == CONFIG_ROLE_SCHEDULER && before->schedules == domain->schedules &&
+            (before->cpus >> cpu & 1) && reserve_of(before) > most)
+            most = reserve_of(before);
+    }
+    return most;
+}
+
 /* The scheduler's own time is a default; all reserves together are bounded on each CPU. */
 static void check_reserve(struct check *check)
 {
@@ -489,21 +503,17 @@ static void check_reserve(struct check *check)
             config->domain[id].reserve_delay_us = 20000;
         }
     for (uint32_t cpu = 0; cpu < config->platform.cpus; cpu++) {
-        uint64_t parts = 0, scheduler = 0; /* of 10,000 */
+        uint64_t parts = 0; /* of 10,000 */
 
         for (uint16_t id = 1; id < config->ndomains; id++) {
             const struct config_domain *domain = &config->domain[id];
 
             if (domain->reserve_period_us == 0 || !(domain->cpus >> cpu & 1))
                 continue;
-            uint64_t its = domain->reserve_budget_us * 10000ull / domain->reserve_period_us;
+            uint64_t its = reserve_of(domain), before = reserve_before(config, id, cpu);
 
-            /* One of them runs at a time. */
-            if (domain->role == CONFIG_ROLE_SCHEDULER)
-                scheduler = its > scheduler ? its : scheduler;
-            else
-                parts += its;
-            if (parts + scheduler > RESERVE_PERCENT_MAX * 100) {
+            parts += its > before ? its - before : 0;
+            if (parts > RESERVE_PERCENT_MAX * 100) {
                 ERROR(check, id, "reserve",
                       "brings the reserves on CPU %u above %d%%, expected "
                       "less in all",
@@ -581,9 +591,10 @@ void config_check(struct config *config, struct config_report *report)
 {
     struct check check = {.config = config, .report = report, .memory_known = true};
 
+    config_check_groups(config, report);
     for (uint16_t id = 1; id < config->ndomains; id++) {
         check_required(&check, id);
-        check_roles(&check, id);
+        check_console(&check, id);
         check_affinity(&check, id);
         check_provides(&check, id);
         check_uses(&check, id);

@@ -73,8 +73,9 @@ struct config_domain {
     uint32_t nargs, args_bytes;
     char args[CONFIG_ARGS_MAX]; /* one behind the other, each with its NUL */
 
-    uint64_t memory; /* bytes, whole pages; guest: whole blocks */
-    uint64_t cpus;   /* bit n: may run on physical CPU n */
+    uint64_t memory;    /* bytes, whole pages; guest: whole blocks */
+    uint64_t cpus;      /* bit n: may run on physical CPU n */
+    uint64_t schedules; /* with the role `scheduler`: the CPUs that it plans */
     uint32_t vcpus, spis;
     uint32_t kernel_pages;                         /* quota: pages for its tables and rings */
     uint32_t deadline_ms;                          /* 0: never */
@@ -95,7 +96,7 @@ struct config {
     struct config_platform platform;
     const char *platform_name;
     uint16_t console;   /* the domain with that role, or CONFIG_NONE */
-    uint16_t scheduler; /* likewise; of several, the one that starts at boot */
+    uint16_t scheduler; /* likewise; of several, the first one that starts at boot */
     uint32_t ndomains;  /* ids 0..ndomains-1; 0 is the builder */
     struct config_domain domain[KEEL_DOMAINS_MAX];
 };

@@ -264,6 +264,11 @@ static void read_role(struct reader *reader, const struct value *value)
         reader->domain->role = roles[choice];
 }
 
+static void read_schedules(struct reader *reader, const struct value *value)
+{
+    (void)read_cpus(reader, value, &reader->domain->schedules);
+}
+
 static void read_provides(struct reader *reader, const struct value *value)
 {
     struct config_domain *domain = reader->domain;
@@ -471,6 +476,7 @@ static const struct property domain_properties[] = {
     {"cpus", IN_GUEST, read_vcpus},
     {"cpu-affinity", IN_ALL, read_affinity},
     {"role", IN_SERVICE, read_role},
+    {"schedules", IN_SERVICE, read_schedules},
     {"provides", IN_SERVICE | IN_GUEST, read_provides},
     {"uses", IN_ALL, read_uses},
     {"sends", IN_ALL, read_sends},

@@ -78,6 +78,13 @@ static void read_arg(struct reader *reader, const char *arg)
               similar_text(&similar, similar_to));
         return;
     }
+    if (!(reader->config->domain[domain].cpus &
+          reader->config->domain[reader->scheduler].schedules)) {
+        ERROR(reader,
+              "\"%s\": %s runs on none of the CPUs that this one plans, expected a domain that may",
+              arg, name);
+        return;
+    }
     if (slash && vcpu >= reader->config->domain[domain].vcpus) {
         ERROR(reader, "\"%s\": no virtual CPU of %s, expected 0 to %u", arg, name,
               reader->config->domain[domain].vcpus - 1);
@@ -107,20 +114,20 @@ static void check_all(struct reader *reader)
     for (uint16_t id = 1; id < config->ndomains; id++)
         for (uint32_t v = 0; v < config->domain[id].vcpus; v++) {
             const struct asked *asked = &reader->asked[id][v];
-            uint64_t cpus = config->domain[id].cpus & asked->cpus;
+            uint64_t own = config->domain[id].cpus & config->domain[reader->scheduler].schedules;
+            uint64_t cpus = own & asked->cpus;
             struct reservation_lack lack;
             char text[128];
 
-            if (!asked->budget || !config->domain[id].cpus)
+            if (!asked->budget || !own)
                 continue;
             if (n == RESERVATIONS_MAX) {
                 ERROR(reader, "%s: more than %u reservations, expected fewer in all",
                       config->domain[id].name, RESERVATIONS_MAX);
                 return;
             }
-            reservation[n++] = (struct reservation){.cpus = cpus ? cpus : config->domain[id].cpus,
-                                                    .budget = asked->budget,
-                                                    .period = asked->period};
+            reservation[n++] = (struct reservation){
+                .cpus = cpus ? cpus : own, .budget = asked->budget, .period = asked->period};
             if (reservations_fit(reservation, n, &lack))
                 continue;
             reservation_lack_text(&reservation[n - 1], &lack, text, sizeof text);

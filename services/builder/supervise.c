@@ -37,12 +37,11 @@ static struct {
     uint32_t brief;          /* lives in a row that were */
     uint32_t ended;          /* incarnation whose end is known: it may be told twice */
     uint32_t died_ms;
+    /* Of a group's schedulers one runs; another takes its place on request. */
+    uint16_t successor;   /* starts when this one has ended; 0: none */
+    uint16_t predecessor; /* starts again if this one is given up; 0: none */
     char death[sizeof ((struct keel_supervisor_entry *)0)->death];
 } life[KEEL_DOMAINS_MAX];
-
-/* Of those with the scheduler's role one runs; another takes its place on request. */
-static uint16_t successor;   /* when the one that runs has ended; 0: none */
-static uint16_t predecessor; /* starts again if the one that runs is given up; 0: none */
 
 static bool guests_ran; /* there has been a guest: the machine goes off after the last one */
 static struct loop_timer off_timer;
@@ -122,10 +121,10 @@ static void give_up(uint16_t id)
         return;
     }
     printf("builder: %s\n", text);
-    if (domain_of(id)->role == CONFIG_ROLE_SCHEDULER && predecessor != 0) {
-        uint16_t before = predecessor;
+    if (life[id].predecessor != 0) {
+        uint16_t before = life[id].predecessor;
 
-        predecessor = 0;
+        life[id].predecessor = 0;
         start_behind(before, id);
     }
     /* Nobody would ever answer that guest's exits. */
@@ -237,10 +236,10 @@ static void restart_after_death(uint16_t id)
  * handed over. */
 static void take_over(uint16_t from)
 {
-    uint16_t to = successor;
+    uint16_t to = life[from].successor;
 
-    successor = 0;
-    predecessor = from;
+    life[from].successor = life[from].predecessor = 0;
+    life[to].predecessor = from;
     life[from].wish = WISH_OFF;
     printf("builder: %s takes the place of %s\n", domain_of(to)->name, domain_of(from)->name);
     start_behind(to, from);
@@ -265,7 +264,7 @@ static void ended(uint16_t id, const struct keel_life *message)
     reason_text(message, text, sizeof text);
     snprintf(life[id].death, sizeof life[id].death, "%.*s", (int)sizeof life[id].death - 1, text);
     printf("builder: %s %s\n", domain_of(id)->name, text);
-    if (successor != 0 && domain_of(id)->role == CONFIG_ROLE_SCHEDULER) {
+    if (life[id].successor != 0) {
         take_over(id);
     } else if (life[id].wish == WISH_AGAIN ||
                (life[id].wish == WISH_RUN && message->reason == KEEL_STOP_RESET)) {
@@ -346,6 +345,7 @@ static uint16_t in_place_of(uint16_t id)
         return 0;
     for (uint16_t other = 1; other < config->ndomains; other++)
         if (other != id && config->domain[other].role == CONFIG_ROLE_SCHEDULER &&
+            config->domain[other].schedules == config->domain[id].schedules &&
             life[other].wish != WISH_OFF)
             return other;
     return 0;
@@ -358,15 +358,15 @@ static int restart_asked(uint16_t id)
     int status;
 
     if (other != 0) {
-        if (successor != 0)
+        if (life[other].successor != 0)
             return -KEEL_EBUSY;
-        successor = id;
+        life[other].successor = id;
         status = stop_asked(other, WISH_OFF);
         if (status == -KEEL_EBUSY || status == -KEEL_ESTALE) { /* it is between two lives */
             take_over(other);
             status = 0;
         } else if (status < 0) {
-            successor = 0;
+            life[other].successor = 0;
         }
         return status;
     }

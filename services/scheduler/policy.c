@@ -193,6 +193,25 @@ const char *policy_argument(const struct policy *policy, const char *argument,
     return policy_set(policy, setting.parameter, setting.whom, setting.value);
 }
 
+uint64_t policy_own_time(struct policy_times *times, const struct keel_plan_vcpu *vcpu,
+                         uint64_t run_time)
+{
+    uint64_t *seen, *elsewhere;
+
+    if (vcpu->kind != KEEL_DOMAIN_USER || vcpu->domain >= KEEL_DOMAINS_MAX)
+        return run_time;
+    seen = &times->service[vcpu->domain].seen;
+    elsewhere = &times->service[vcpu->domain].elsewhere;
+    if (times->service[vcpu->domain].incarnation != vcpu->incarnation) {
+        times->service[vcpu->domain].incarnation = vcpu->incarnation;
+        *seen = *elsewhere = 0;
+    }
+    if (vcpu->cpu >= KEEL_CPUS_MAX || !(vcpu->cpus >> vcpu->cpu & 1))
+        *elsewhere += run_time - *seen;
+    *seen = run_time;
+    return run_time - *elsewhere;
+}
+
 void policy_commits_add(struct policy_commits *commits, uint64_t cpus)
 {
     commits->cpus |= cpus;

@@ -124,6 +124,19 @@ const char *policy_read(const char *text, uint16_t (*domain_find)(const char *na
 const char *policy_argument(const struct policy *policy, const char *argument,
                             uint16_t (*domain_find)(const char *name));
 
+/* Services may run in several groups of CPUs, of which one is planned here: what they had elsewhere, as far as looks tell. */
+struct policy_times {
+    struct {
+        uint32_t incarnation;
+        uint64_t seen, elsewhere;
+    } service[KEEL_DOMAINS_MAX];
+};
+
+/* What of its run time a vCPU had on the CPUs that are planned here. What it had since the last look counts for where it was
+ * last. */
+uint64_t policy_own_time(struct policy_times *times, const struct keel_plan_vcpu *vcpu,
+                         uint64_t run_time);
+
 /* What is on its way to the kernel. */
 struct policy_commits {
     uint64_t cpus;                /* whose plans are to be committed */

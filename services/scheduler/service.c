@@ -22,21 +22,11 @@ static struct policy_commits commits;
 static uint64_t keep; /* when the leases want the next commit */
 static struct loop_timer timer;
 
-/* The kernel starts the builder before it knows its CPUs; all others are on those that there are. */
-static uint64_t machine_cpus(const struct keel_plan_vcpu *vcpus, uint32_t n)
-{
-    uint64_t cpus = 0;
-
-    for (uint32_t i = 0; i < n; i++)
-        if (vcpus[i].domain != KEEL_DOMAIN_BUILDER)
-            cpus |= vcpus[i].cpus;
-    return cpus;
-}
-
 static uint32_t snapshot(struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX])
 {
+    static struct policy_times times;
     uint32_t n = 0;
-    uint64_t first = 0, machine;
+    uint64_t first = 0;
 
     do {
         uint64_t next = 0;
@@ -48,11 +38,8 @@ static uint32_t snapshot(struct keel_plan_vcpu vcpus[POLICY_VCPUS_MAX])
         n += (uint32_t)found;
         first = next;
     } while (first != 0);
-    machine = machine_cpus(vcpus, n);
-    for (uint32_t i = 0; i < n; i++) {
-        vcpus[i].cpus &= machine;
-        vcpus[i].run_time = clock_ns(vcpus[i].run_time);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        vcpus[i].run_time = policy_own_time(&times, &vcpus[i], clock_ns(vcpus[i].run_time));
     return n;
 }
 

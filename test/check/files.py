@@ -47,6 +47,7 @@ FILES = {
     'builder': elf(),
     'service': elf(),
     'devices': elf(),
+    'scheduler-null': elf(),
     'scheduler-rtds': elf(),
     'kernel': image(),
     'large': bytes(2 << 20),

@@ -33,6 +33,7 @@ SYSTEMS = '''image-not-there kernel-not-there ramdisk-not-there image-missing
     uses-nobody sends-nobody rights-nobody uses-no-port circle
     name-twice node-twice provides-twice
     rights-window-twice memory-small cpus-range affinity-nowhere reserve-overcommitted
+    groups-overlap groups-twice groups-guest groups-null
     memory-unit memory-missing device-nowhere platform-other'''.split()
 
 

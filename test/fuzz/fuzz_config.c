@@ -8,6 +8,7 @@
 #include "tree_mutator.h"
 
 #include <config/authority.h>
+#include <config/groups.h>
 #include <elf.h>
 #include <image/check.h>
 #include <image/program.h>
@@ -47,6 +48,7 @@ static const char *const words[] = {
     "cpus",
     "cpu-affinity",
     "role",
+    "schedules",
     "provides",
     "uses",
     "sends",
@@ -71,6 +73,8 @@ static const char *const words[] = {
     "watch",
     "registers",
     "schedule",
+    "scheduler",
+    "scheduler-null",
     "audit",
     "system",
     "none",
@@ -144,6 +148,18 @@ static void check_name(const char *name)
 }
 
 /* One domain by itself: what the builder takes for granted. */
+/* A guest is in one group of CPUs, and of two schedulers' groups none is a part of the other. */
+static void check_groups(const struct config *config, const struct config_domain *domain)
+{
+    if (domain->kind == CONFIG_GUEST)
+        must(!(domain->cpus & ~config_group(config, (uint32_t)__builtin_ctzll(domain->cpus))));
+    must(!domain->schedules == (domain->role != CONFIG_ROLE_SCHEDULER));
+    must(!(domain->schedules >> config->platform.cpus));
+    for (uint16_t id = 1; id < config->ndomains; id++)
+        must(config->domain[id].schedules == domain->schedules ||
+             !(config->domain[id].schedules & domain->schedules));
+}
+
 static void check_domain(const struct config *config, uint16_t id)
 {
     const struct config_domain *domain = &config->domain[id];
@@ -174,6 +190,7 @@ static void check_domain(const struct config *config, uint16_t id)
              domain->uses[i].port);
     if (domain->kind == CONFIG_GUEST || domain->kind == CONFIG_EMULATION)
         must(config->domain[domain->pair].pair == id);
+    check_groups(config, domain);
 }
 
 static void check_config(const struct config *config)

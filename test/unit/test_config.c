@@ -14,6 +14,12 @@
 #define GUEST(name, body) \
     name " { compatible = \"keel,guest\"; kernel = \"k\"; memory = \"64M\"; " body " };\n"
 
+#define SCHEDULER(name, body) SERVICE(name, "role = \"scheduler\"; " body)
+#define NULLED(name, body)                                                                          \
+    name                                                                                            \
+        " { compatible = \"keel,service\"; image = \"scheduler-null\"; role = \"scheduler\"; " body \
+        " };\n"
+
 static struct config config;
 static struct told told;
 static void *tree;
@@ -80,7 +86,7 @@ START_TEST(test_service_defaults)
     ck_assert(d->console && !d->fp && !d->later);
     ck_assert_uint_eq(d->nargs + d->nuses + d->nrights + d->nprovides + d->ndevices, 0);
     ck_assert_uint_eq(accepted(SERVICE("a", "provides = <1 2 3>;") GUEST("g", "uses = \"a:1\";"
-                                                                         "provides = <4>;"),
+                                                                              "provides = <4>;"),
                                "g")
                           ->kernel_pages,
                       32 + 4);
@@ -179,6 +185,56 @@ START_TEST(test_roles)
 }
 END_TEST
 
+/* CPUs 0 and 1, each with a scheduler. */
+START_TEST(test_groups)
+{
+    accepted(SCHEDULER("x", "schedules = <0>;") SCHEDULER("y", "schedules = <1>;")
+                 SCHEDULER("z", "schedules = <1>; start = \"later\"; cpu-affinity = <0 1>;")
+                     GUEST("g", "cpu-affinity = <1>;") SERVICE("a", ""),
+             "g");
+    ck_assert_uint_eq(config.scheduler, 1);
+    ck_assert_uint_eq(config.domain[1].schedules, 1);
+    ck_assert_uint_eq(config.domain[1].cpus, 1);
+    ck_assert_uint_eq(config.domain[2].schedules, 2);
+    ck_assert_uint_eq(config.domain[2].cpus, 2);
+    ck_assert_uint_eq(config.domain[3].schedules, 2);
+    ck_assert_uint_eq(config.domain[3].cpus, 3);
+    /* A guest's devices service and the builder stay in a group, too; other services run everywhere. */
+    ck_assert_uint_eq(config.domain[config_find(&config, "g.devices")].cpus, 2);
+    ck_assert_uint_eq(config.domain[0].cpus, 1);
+    ck_assert_uint_eq(config.domain[config_find(&config, "a")].cpus, 3);
+    /* CPUs that nobody plans are a group; there may be no more than those that start later. */
+    accepted(SCHEDULER("x", "schedules = <1>; start = \"later\";") GUEST("g", "cpu-affinity = <0>;")
+                 GUEST("h", "cpu-affinity = <1>; emulation { cpu-affinity = <0 1>; };"),
+             "g");
+    ck_assert_uint_eq(config.scheduler, 1);
+    ck_assert_uint_eq(config.domain[0].cpus, 1);
+    ck_assert_uint_eq(config.domain[config_find(&config, "g.devices")].cpus, 1);
+    ck_assert_uint_eq(config.domain[config_find(&config, "h.devices")].cpus, 3);
+    /* Without groups nothing is narrower than the machine. */
+    accepted(SCHEDULER("x", "") GUEST("g", "cpu-affinity = <1>;"), "g");
+    ck_assert_uint_eq(config.domain[0].cpus, 3);
+    ck_assert_uint_eq(config.domain[1].schedules, 3);
+    ck_assert_uint_eq(config.domain[config_find(&config, "g.devices")].cpus, 3);
+    /* Reserves of schedulers of two groups come together where both run; of one group one is in use. */
+    accepted(SCHEDULER("x", "schedules = <0>; reserve = <100 1000>;")
+                 SCHEDULER("y", "schedules = <1>; reserve = <150 1000>; start = \"later\";")
+                     SCHEDULER("z", "schedules = <1>; reserve = <100 1000>; cpu-affinity = <0 1>;"),
+             "x");
+}
+END_TEST
+
+/* Each vCPU of a guest has a CPU, whatever the order in which they are found. */
+START_TEST(test_null)
+{
+    accepted(NULLED("n", "") GUEST("g", "cpus = <2>;"), "g");
+    accepted(NULLED("n", "") GUEST("g", "") GUEST("h", "cpu-affinity = <0>;"), "g");
+    accepted(NULLED("n", "schedules = <1>;") SCHEDULER("x", "schedules = <0>;")
+                 GUEST("g", "cpus = <4>; cpu-affinity = <0>;") GUEST("h", "cpu-affinity = <1>;"),
+             "g");
+}
+END_TEST
+
 START_TEST(test_rights)
 {
     const struct config_domain *d =
@@ -247,17 +303,16 @@ static const struct {
     /* properties and nodes that there are not */
     {SERVICE("a", "imagee = \"x\";"),
      "/a: imagee: unknown property (perhaps \"image\"?), expected one of compatible, image, args, memory, cpu-affinity, "
-     "role, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
+     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
     {SERVICE("a", "kernel = \"x\";"),
      "/a: kernel: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
-     "role, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
+     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
     {GUEST("g", "image = \"x\";"),
      "/g: image: unknown property, expected one of compatible, kernel, ramdisk, bootargs, memory, "
      "cpus, cpu-affinity, provides, uses, sends, devices, console, start"},
     {SERVICE("a", "emulation { };"),
      "/a/emulation: unknown node, expected restart, quota or rights"},
-    {GUEST("g", "rights { };"),
-     "/g/rights: unknown node, expected restart, quota or emulation"},
+    {GUEST("g", "rights { };"), "/g/rights: unknown node, expected restart, quota or emulation"},
     {SERVICE("a", "restart { max = <1>; };"),
      "/a/restart: max: unknown property, expected one of limit, backoff-ms, then"},
     {SERVICE("a", "quotas { };"),
@@ -363,6 +418,34 @@ static const struct {
     {SERVICE("a", "role = \"scheduler\"; reserve = <150 1000>; start = \"later\";")
          SERVICE("b", "reserve = <100 1000>;"),
      "/b: reserve: brings the reserves on CPU 0 above 20%, expected less in all"},
+    /* groups of CPUs */
+    {SCHEDULER("a", "schedules = <0 1>;") SCHEDULER("b", "schedules = <1>;"),
+     "/b: schedules: CPU 1 is planned by \"a\", expected the same CPUs as there, <0 1>, or others"},
+    {SCHEDULER("a", "schedules = <0>;") SCHEDULER("b", "start = \"later\";"),
+     "/b: schedules: CPU 0 is planned by \"a\", expected the same CPUs as there, <0>, or others"},
+    {SCHEDULER("a", "schedules = <0>;") SCHEDULER("b", "schedules = <0>;"),
+     "/b: role: \"a\" has the same role for the same CPUs, expected one service with it that starts at boot"},
+    {SCHEDULER("a", "schedules = <2>;"), "/a: schedules: there is no CPU 2, expected 0 to 1"},
+    {SERVICE("a", "schedules = <1>;"),
+     "/a: schedules: is for who has the role \"scheduler\", expected that or none"},
+    {SCHEDULER("a", "schedules = <0>;") SCHEDULER("b", "schedules = <1>;") GUEST("g", ""),
+     "/g: cpu-affinity: CPU 0 is planned by \"a\", and CPU 1 by \"b\", expected CPUs of one of them"},
+    {SCHEDULER("a", "schedules = <1>;") GUEST("g", "cpu-affinity = <0 1>;"),
+     "/g: cpu-affinity: CPU 0 is planned by no scheduler, and CPU 1 by \"a\", expected CPUs of one of them"},
+    {SCHEDULER("a", "schedules = <0>; rights { self { allow = \"schedule\"; cpus = <1>; }; };"),
+     "/a/rights/self: allow: \"a\" plans by its role, expected `schedule` for CPUs without a scheduler"},
+    {SCHEDULER("a", "schedules = <0>;") SERVICE("b", "rights { self { allow = \"schedule\"; }; };"),
+     "/b/rights/self: allow: \"a\" plans by its role, expected `schedule` for CPUs without a scheduler"},
+    {NULLED("n", "") GUEST("g", "cpu-affinity = <1>;") GUEST("h", "cpus = <2>;"),
+     "/h: cpus: no CPU is left for virtual CPU 1: \"n\" (scheduler-null) gives each its own, "
+     "expected fewer, or more CPUs"},
+    {NULLED("n", "schedules = <1>;") GUEST("g", "cpu-affinity = <1>; cpus = <2>;")
+         GUEST("h", "cpus = <9>; cpu-affinity = <0>;"),
+     "/g: cpus: no CPU is left for virtual CPU 1: \"n\" (scheduler-null) gives each its own, "
+     "expected fewer, or more CPUs"},
+    {SCHEDULER("a", "schedules = <0>; reserve = <150 1000>;")
+         SCHEDULER("b", "schedules = <1>; reserve = <100 1000>; cpu-affinity = <0 1>;"),
+     "/b: reserve: brings the reserves on CPU 0 above 20%, expected less in all"},
     /* rights */
     {SERVICE("a", "rights { g { allow = \"read\"; }; };"),
      "/a/rights/g: there is no \"g\", expected the name of a service or guest, or self"},
@@ -466,7 +549,7 @@ static const struct {
     /* everything is said, in the order of the nodes */
     {SERVICE("a", "colour = <1>; memory = <1>;") GUEST("g", "cpus = <0>;"),
      "/a: colour: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
-     "role, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms\n"
+     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms\n"
      "/a: memory: not text, expected a string in quotation marks\n"
      "/g: cpus: 0 is out of range, expected 1 to 16"},
 };
@@ -599,6 +682,8 @@ int main(void)
     tcase_add_test(tcase, test_every_property);
     tcase_add_test(tcase, test_every_property_of_a_guest);
     tcase_add_test(tcase, test_roles);
+    tcase_add_test(tcase, test_groups);
+    tcase_add_test(tcase, test_null);
     tcase_add_test(tcase, test_rights);
     tcase_add_test(tcase, test_spis_follow_from_devices_and_rights);
     tcase_add_test(tcase, test_a_device_may_replace_the_emulated_clock);

@@ -139,6 +139,40 @@ START_TEST(test_scheduler_and_rights)
 }
 END_TEST
 
+static const struct keel_connection *find(const struct keel_connection *list, uint32_t n,
+                                          const char *name, uint32_t port)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(list[i].name, name) == 0 && list[i].port == port)
+            return &list[i];
+    return NULL;
+}
+
+/* What a scheduler may plan, whose names it knows, and where the builder runs. */
+START_TEST(test_groups)
+{
+    static struct keel_connection list[AUTHORITY_CONNECTIONS_MAX];
+    const char *lines = table(SERVICE("scheduler", "schedules = <0>;")
+                                  SERVICE("other", "role = \"scheduler\"; schedules = <1>;")
+                                      GUEST("g", "cpu-affinity = <0>;")
+                                          GUEST("h", "cpu-affinity = <1>;") SERVICE("a", ""));
+
+    ck_assert_ptr_nonnull(
+        strstr(lines, "scheduler 0 -> scheduler: schedule,self memory=all cpus=0x1\n"));
+    ck_assert_ptr_nonnull(strstr(lines, "other 0 -> other: schedule,self memory=all cpus=0x2\n"));
+    ck_assert_uint_eq(authority.edge[0][0].edge.cpus, 1);
+    uint32_t n = authority_connections(&authority, &config, 2, list);
+    ck_assert_ptr_nonnull(find(list, n, "h", 0));
+    ck_assert_ptr_nonnull(find(list, n, "h.devices", 0));
+    ck_assert_ptr_nonnull(find(list, n, "a", 0));
+    ck_assert_ptr_null(find(list, n, "g", 0));
+    ck_assert_ptr_null(find(list, n, "g.devices", 0));
+    ck_assert_ptr_null(find(list, n, "scheduler", 0));
+    ck_assert(derive(SERVICE("scheduler", "")));
+    ck_assert_uint_eq(authority.edge[0][0].edge.cpus, 0);
+}
+END_TEST
+
 START_TEST(test_builder_keeps_only_supervision)
 {
     ck_assert(derive(SERVICE("a", "") GUEST("g", "")));
@@ -158,15 +192,6 @@ START_TEST(test_builder_keeps_only_supervision)
     ck_assert_uint_eq(authority.nedges[0], config.ndomains);
 }
 END_TEST
-
-static const struct keel_connection *find(const struct keel_connection *list, uint32_t n,
-                                          const char *name, uint32_t port)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (strcmp(list[i].name, name) == 0 && list[i].port == port)
-            return &list[i];
-    return NULL;
-}
 
 START_TEST(test_connections)
 {
@@ -335,6 +360,7 @@ int main(void)
     tcase_add_test(tcase, test_uses_and_sends);
     tcase_add_test(tcase, test_pass_through);
     tcase_add_test(tcase, test_scheduler_and_rights);
+    tcase_add_test(tcase, test_groups);
     tcase_add_test(tcase, test_builder_keeps_only_supervision);
     tcase_add_test(tcase, test_connections);
     tcase_add_test(tcase, test_sends_have_receivers);

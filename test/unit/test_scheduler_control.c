@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <command.h>
+#include <keel/domain.h>
 #include <settings.h>
 #include <stdio.h>
 #include <string.h>
@@ -213,6 +214,37 @@ START_TEST(room)
 }
 END_TEST
 
+/* Of who runs in several groups, what it had in this one: CPUs 0 and 1. */
+START_TEST(time_in_a_group)
+{
+    static struct policy_times times;
+    struct keel_plan_vcpu service = {
+        .domain = 5, .kind = KEEL_DOMAIN_USER, .incarnation = 1, .cpu = 1, .cpus = 3};
+    struct keel_plan_vcpu guest = {
+        .domain = 5, .kind = KEEL_DOMAIN_MACHINE, .incarnation = 1, .cpu = 2, .cpus = 3};
+
+    memset(&times, 0, sizeof times);
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1000), 1000);
+    service.cpu = 2; /* and had 500 there */
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1500), 1000);
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1500), 1000); /* it sleeps there */
+    service.cpu = 0;
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1600), 1100);
+    service.cpu = 63;
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1700), 1100);
+    service.cpu = 64; /* there is none */
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1800), 1100);
+    /* A new life has had nothing. */
+    service.incarnation = 2;
+    service.cpu = 0;
+    ck_assert_uint_eq(policy_own_time(&times, &service, 7), 7);
+    /* A guest is in one group. */
+    ck_assert_uint_eq(policy_own_time(&times, &guest, 3000), 3000);
+    service.domain = KEEL_DOMAINS_MAX;
+    ck_assert_uint_eq(policy_own_time(&times, &service, 1), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scheduler_control");
@@ -225,6 +257,7 @@ int main(void)
     tcase_add_loop_test(tcase, makes_no_sense, 0, 4);
     tcase_add_test(tcase, dies_in_between);
     tcase_add_test(tcase, room);
+    tcase_add_test(tcase, time_in_a_group);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
