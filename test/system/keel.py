@@ -172,8 +172,12 @@ class Session:
     def focus(self, name):
         """Gives a domain's console the keyboard."""
         self.type(PREFIX + 'l')
-        number = self.expect(rf'^\[console\] +(\d+)\*? +{name} ')[1]
-        self.key(number, rf'focus: \d+ {name}')
+        number = int(self.expect(rf'^\[console\] +(\d+)\*? +{name} ')[1])
+        if number > 9:  # behind those that have a key
+            self.key('9', r'focus: 9 ')
+        for _ in range(9, number - 1):
+            self.key('n', r'focus: \d+ ')
+        self.key('n' if number > 9 else str(number), rf'focus: \d+ {name}')
 
     def answers(self, line, *answers):
         """Whether a line typed on the console that has the focus is answered so."""
