@@ -142,7 +142,7 @@ def replaced(tap):
     reset(session)
     found = figures(session, 10)
     check(tap, 'credit2 and arinc653', found)
-    two_has(tap, 'capped to 20 %', found, 10, 22)
+    two_has(tap, 'capped to 20 %', found, 10, 26)
 
     reset(session)
     session.focus('scheduler')
@@ -178,7 +178,7 @@ def replaced(tap):
     reset(session)
     found = figures(session, 10)
     check(tap, 'credit2 is back', found)
-    two_has(tap, 'capped again', found, 10, 22)
+    two_has(tap, 'capped again', found, 10, 26)
     where(tap, session, TWO, 100)
     told = GAP.findall(session.output)
     session.leave()
