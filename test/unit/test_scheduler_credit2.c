@@ -501,6 +501,21 @@ START_TEST(goes_where_it_would_rather_be)
     for (uint32_t i = 0; i < 3; i++)
         ck_assert_double_eq_tol(share(i), 2. / 3, 0.002);
     ck_assert_uint_le(metrics.idle_worst, 50000);
+    /* Who sleeps likewise, wherever it is woken first; */
+    text[0] = '\0';
+    add("cpus 4\ntime 5s\nwarm-up 1s\ndelay 200us\nguest a vcpus 2 periodic 1ms 100us\n"
+        "guest b think 3ms 2ms\nset soft.a=8\nset soft.b=2\n");
+    simulate();
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(metrics.vcpu[i].elsewhere, 0);
+    /* but not beside a busy one, if there is an idle CPU elsewhere. */
+    text[0] = '\0';
+    add("cpus 2\ntime 5s\nwarm-up 1s\ndelay 200us\nguest a\nguest b periodic 1ms 300us\n"
+        "set cpus.a=1\nset soft.b=1\n");
+    simulate();
+    ck_assert_double_ge(share(0), 0.99);
+    ck_assert_double_eq_tol(share(1), 0.3, 0.001);
+    ck_assert_uint_le(metrics.idle_worst, 50000);
 }
 END_TEST
 

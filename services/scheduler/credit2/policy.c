@@ -36,6 +36,7 @@
 #define CORRECT_NS      1000000000ll /* within which what somebody has not had is made up for */
 #define AGAIN_NS        30000000ull  /* between two plans, unless somebody came or went */
 #define CORRECTION_NS   200000000ull /* between two corrections */
+#define STAYS_NS        100000000ull /* who sleeps is not brought elsewhere again */
 #define PIECES_MAX      8u
 #define SETS_MAX        32u
 #define SPARE_MAX       32u /* slots for what is left over */
@@ -56,6 +57,7 @@ struct unit {
     uint8_t looks;   /* in so many of the last ones */
     bool counts;     /* for what is being divided */
     bool barred;     /* by the plan, from where it was: it is to go where it would rather be */
+    uint64_t stays;  /* until then not again, if it sleeps */
     uint8_t home;    /* where it ran last */
     uint64_t cpus;   /* where it may run, */
     uint64_t soft;   /* and of these, where it rather would */
@@ -170,11 +172,28 @@ static uint16_t bed(const struct unit *unit)
     return (uint16_t)__builtin_ctzll(cpus);
 }
 
-/* It never sleeps, and is not where it would rather be, though all of it is placed there. */
+static uint64_t room[KEEL_CPUS_MAX]; /* as placed */
+
+/* Where it would rather be, and would find an idle CPU when it wakes up. */
+static uint64_t roomy(const struct unit *unit)
+{
+    uint64_t roomy = 0;
+
+    for (uint64_t cpus = unit->soft & credit2.machine; cpus; cpus &= cpus - 1)
+        if (room[__builtin_ctzll(cpus)] > unit->demand + MARGIN)
+            roomy |= cpus & -cpus;
+    return roomy;
+}
+
+/* It is not where it would rather be, though, if it never sleeps, all of it is placed there, or, if it sleeps, it would find an
+ * idle CPU there: beside a busy one it had better wake up on an idle one elsewhere. */
 static bool away(const struct unit *unit)
 {
-    return unit->busy && !unit->off && unit->pieces == 1 &&
-           (unit->soft >> unit->piece[0].cpu & 1) && !(unit->soft >> unit->home & 1);
+    if (unit->off || unit->soft >> unit->home & 1)
+        return false;
+    if (unit->busy)
+        return unit->pieces == 1 && (unit->soft >> unit->piece[0].cpu & 1);
+    return (unit->barred || (!unit->awake && credit2.last >= unit->stays)) && roomy(unit);
 }
 
 /* Whether what is planned is wrong now. */
@@ -288,7 +307,7 @@ static uint32_t ncounting;
 /* The level, in rate of a unit of weight, at which the limit is reached; NEVER: it is no more. */
 static uint64_t level_of(const struct limit *limit, const bool *done)
 {
-    uint64_t room = limit->room, weight = 0;
+    uint64_t left = limit->room, weight = 0;
 
     for (uint32_t i = 0; i < ncounting; i++) {
         const struct unit *unit = counting[i];
@@ -296,11 +315,11 @@ static uint64_t level_of(const struct limit *limit, const bool *done)
         if (!bound(unit, limit))
             continue;
         if (done[i])
-            room = less(room, unit->share);
+            left = less(left, unit->share);
         else
             weight += weight_of(unit);
     }
-    return weight ? room / weight : NEVER;
+    return weight ? left / weight : NEVER;
 }
 
 static void rates_fill(void)
@@ -433,8 +452,6 @@ static bool look_all(const struct policy_snapshot *snapshot)
 }
 
 /* Where. */
-
-static uint64_t room[KEEL_CPUS_MAX];
 
 static void rooms_clear(void)
 {
@@ -878,7 +895,8 @@ static bool barred(const struct unit *unit, uint16_t cpu)
 {
     bool may = unit->cpus >> cpu & 1;
 
-    return !unit->off && (unit->kernel >> cpu & 1) && (!may || (unit->barred && unit->home == cpu));
+    return !unit->off && (unit->kernel >> cpu & 1) &&
+           (!may || (unit->barred && !(unit->soft >> cpu & 1)));
 }
 
 /* and those with a cap have a hard limit on each CPU where they may run. */
@@ -971,8 +989,14 @@ static uint64_t make_all(uint64_t now)
 
     credit2.nothing = bucket_of((struct key){.use = USE_NOTHING});
     credit2.made_at = now;
-    for (uint32_t i = 0; i < credit2.n; i++)
-        credit2.list[i]->barred = away(credit2.list[i]);
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        struct unit *unit = credit2.list[i];
+        bool go = away(unit);
+
+        if (unit->barred && !go)
+            unit->stays = now + STAYS_NS;
+        unit->barred = go;
+    }
     for (uint16_t domain = 0; domain < KEEL_DOMAINS_MAX; domain++)
         if (credit2.cap[domain])
             credit2.due[domain] = cap_due(domain);
@@ -1080,10 +1104,24 @@ static uint64_t get(uint32_t parameter, struct policy_whom whom)
     }
 }
 
+/* CPUs that are to be told again of somebody who sleeps and is to go there: when it wakes up, the kernel tells its last one. */
+static uint64_t awaited(void)
+{
+    uint64_t cpus = 0;
+
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+
+        if (unit->barred && unit->awake && !unit->busy)
+            cpus |= roomy(unit);
+    }
+    return cpus;
+}
+
 static uint64_t look(const struct policy_snapshot *snapshot)
 {
     if (!look_all(snapshot))
-        return unfair(snapshot->now) ? make_all(snapshot->now) : 0;
+        return awaited() | (unfair(snapshot->now) ? make_all(snapshot->now) : 0);
     /* What was due before is no measure of what is due now. */
     for (uint32_t i = 0; i < credit2.n && credit2.flipped; i++)
         credit2.list[i]->credit = 0;
@@ -1099,7 +1137,7 @@ static uint64_t look(const struct policy_snapshot *snapshot)
     for (uint32_t i = 0; i < credit2.n; i++)
         slots += !credit2.list[i]->off;
     credit2.few = slots <= KEEL_SLOTS_MAX / 2;
-    return make_all(snapshot->now);
+    return awaited() | make_all(snapshot->now);
 }
 
 static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
