@@ -12,7 +12,10 @@ enum keel_domain_kind {
 
 enum keel_domain_flags {
     KEEL_DOMAIN_FP = 1u << 0, /* USER: may use FP/SIMD; a machine always may */
+    KEEL_DOMAIN_LIMITS_FALL = 1u << 1, /* hard limits end with a plan's lease, and do not count for whoever starves */
 };
+
+#define KEEL_PATIENCE_MS 50u
 
 struct keel_domain_params {
     uint32_t kind;  /* enum keel_domain_kind */
@@ -24,9 +27,12 @@ struct keel_domain_params {
     uint32_t reserve_period; /* ns; 0: no reserve */
     uint32_t refusals_max;   /* in one life, then it ends: KEEL_STOP_REFUSED; 0: no limit */
     uint32_t reserve_delay;  /* ns: so long after it wakes up the plan decides when it runs, and only then the reserve */
+    uint8_t patience;        /* in KEEL_PATIENCE_MS: READY and not run for so long, a vCPU has a turn
+                                whatever the plan says; 0: never */
+    uint8_t reserved[7];     /* 0 */
     char name[16];  /* NUL-terminated; for messages only */
 };
-KEEL_ABI_SIZE(struct keel_domain_params, 56);
+KEEL_ABI_SIZE(struct keel_domain_params, 64);
 
 /* Registers that the builder (before the domain runs) and holders of REGISTERS see. */
 struct keel_registers {

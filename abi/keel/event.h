@@ -83,6 +83,7 @@ enum keel_stop_reason {
 enum keel_ping {
     KEEL_PING_UNTAKEN = 1u << 0,    /* the service has not taken its event word since */
     KEEL_PING_UNANSWERED = 1u << 1, /* an exit that waited for its answer then still does */
+    KEEL_PING_STARVES = 1u << 2,    /* under a plan of its somebody starved, and had a turn all the same */
 };
 
 /* Payload of KEEL_MESSAGE_LIFE, to holders of WATCH; also the answer of `domain_info`. */

@@ -15,7 +15,7 @@
 #define KEEL_WEIGHT_MAX     0xffffu
 
 enum keel_slot_flags {
-    KEEL_SLOT_HARD = 1u << 0, /* out of budget: does not run, not even in the background */
+    KEEL_SLOT_HARD = 1u << 0, /* out of budget: does not run, not even in the background, nor when it starves */
     KEEL_SLOT_EDF = 1u << 1,  /* among equal ranks: earliest bucket deadline first */
 };
 
@@ -50,7 +50,8 @@ KEEL_ABI_SIZE(struct keel_plan_bucket, 40);
 
 /* Followed by nbuckets buckets, then nslots slots. Slots replace the CPU's list as a whole;
  * they come in the order of their ranks (one that does not is refused). Equals begin anew, in the order of the
- * list; a turn goes on if its slot is where it was. */
+ * list; a turn goes on if its slot is where it was. When the lease ends, hard slots stay, and all others
+ * share what those leave. KEEL_DOMAIN_LIMITS_FALL: not this domain's, nor do they count when it starves. */
 struct keel_plan {
     uint32_t epoch;    /* the committer's own count: a commit with less than its last one is stale */
     uint16_t cpu;

@@ -229,6 +229,8 @@ HANDLER call_domain_ping(struct vcpu *caller, struct domain *peer, const struct 
         __atomic_load_n(&peer->vcpu[0]->events, __ATOMIC_RELAXED) & ping ? KEEL_PING_UNTAKEN : 0;
     if (exit_overdue(peer))
         missed |= KEEL_PING_UNANSWERED;
+    missed |= peer->starves ? KEEL_PING_STARVES : 0;
+    peer->starves = false;
     vcpu_signal(peer->vcpu[0], ping);
     return missed;
 }

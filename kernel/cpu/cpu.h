@@ -24,7 +24,7 @@ struct slot {
     uint64_t vtime;        /* virtual time: what it has had among those of its rank; see `pace` */
     uint64_t latest;       /* in the first slot of a rank: with how much a turn began, at most */
     uint64_t *equals;      /* that of its rank */
-    uint8_t rank, flags;
+    uint8_t rank, flags, domain, index;
     uint32_t pace;  /* virtual time of a tick, in 1 / PACE_DEFAULT: less for who weighs more */
     uint64_t slice; /* of the plan, in virtual time */
 };
@@ -75,6 +75,8 @@ struct cpu {
     uint64_t plans GUARDED_BY(lock);     /* how many have been in place */
     uint64_t slice GUARDED_BY(lock);     /* ticks */
     uint64_t lease_end GUARDED_BY(lock);
+    uint64_t review GUARDED_BY(lock); /* when to look for that, or for whoever starves; 0: now */
+    uint64_t tick GUARDED_BY(lock);   /* when those that wait are counted again */
     struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
     uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
 

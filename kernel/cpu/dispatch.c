@@ -27,7 +27,6 @@ void dispatch_ready(const struct vcpu *vcpu)
     __atomic_fetch_or(&ready[vcpu->id / 64], 1ul << (vcpu->id % 64), __ATOMIC_SEQ_CST);
 }
 
-/* The plan's limits end with it. */
 static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
 {
     cpu->slots = 0;
@@ -47,6 +46,40 @@ void dispatch_init(struct cpu *cpu) NO_LOCK_ANALYSIS
     plan_forget(cpu);
     cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
     cpu->background = VTIME_FIRST;
+}
+
+/* What is to be found without looking through the list. */
+static void slot_note(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
+{
+    const struct slot *slot = &cpu->slot[n];
+    uint8_t *place = &cpu->place[slot->domain][slot->index];
+
+    if (*place == SLOT_NONE)
+        __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
+    cpu->by_deadline |= (slot->flags & KEEL_SLOT_EDF) != 0;
+    if (slot->flags & KEEL_SLOT_HARD)
+        cpu->hard[slot->domain] |= (uint16_t)(1u << slot->index);
+    cpu->best_rank = (uint16_t)min(cpu->best_rank, RANK_PLAN + slot->rank);
+    cpu->slots = n + 1;
+}
+
+/* The lease is over: who has no hard limit shares what the others leave. Those keep what they have, and no more,
+ * unless the configuration lets their limits fall. */
+static void plan_end(struct cpu *cpu) REQUIRES(cpu->lock)
+{
+    static struct vcpu *nobody;
+    uint32_t slots = cpu->slots;
+
+    plan_forget(cpu);
+    for (uint32_t i = 0; i < slots; i++) {
+        struct slot *slot = &cpu->slot[i];
+
+        if ((slot->flags & KEEL_SLOT_HARD) &&
+            !(domains[slot->domain].flags & KEEL_DOMAIN_LIMITS_FALL))
+            slot_note(cpu, i);
+        else
+            slot->vcpu = &nobody;
+    }
 }
 
 void dispatch_unready(const struct vcpu *vcpu)
@@ -306,6 +339,56 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
     }
 }
 
+/* The next one that waits for this CPU and has not run for as long as its domain may wait, if any. Hard limits
+ * count, unless the configuration lets them fall. tick: it is time to count. */
+static struct vcpu *starving(struct cpu *cpu, bool tick) REQUIRES(cpu->lock)
+{
+    struct vcpu *found = NULL;
+    uint32_t looks = 0;
+
+    for (uint32_t word = 0; word < VCPUS_TOTAL / 64; word++)
+        for (uint64_t bits = __atomic_load_n(&ready[word], __ATOMIC_RELAXED); bits;
+             bits &= bits - 1) {
+            struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
+            const struct domain *domain = vcpu->domain;
+
+            breathe(cpu, &looks);
+            if (vcpu->cpu != cpu->index || vcpu == cpu->current || help(cpu, vcpu) != vcpu ||
+                ((cpu->hard[domain->id] >> vcpu->index & 1) &&
+                 !(domain->flags & KEEL_DOMAIN_LIMITS_FALL)))
+                continue;
+            vcpu->waited = (uint8_t)(vcpu->waited + (tick && vcpu->waited < UINT8_MAX));
+            if (domain->params.patience && vcpu->waited >= domain->params.patience)
+                found = vcpu;
+        }
+    return found;
+}
+
+/* A look in a slow way, now and then: whether the lease is over, and who starves. They have a short turn before all
+ * others, one by one. */
+static not_inline bool choose_starving(struct cpu *cpu, uint64_t now, struct vcpu *lasting,
+                                       struct choice *best) REQUIRES(cpu->lock)
+{
+    struct vcpu *owner = cpu->turn_rank == RANK_STARVING ? lasting : NULL;
+    uint64_t end = cpu->turn_start + time_from_ns(STARVING_TURN_NS);
+    struct vcpu *run = now < end ? help(cpu, owner) : NULL;
+
+    if (now >= cpu->lease_end)
+        plan_end(cpu);
+    if (!run) {
+        run = owner = starving(cpu, now >= cpu->tick);
+        end = now + time_from_ns(STARVING_TURN_NS);
+        cpu->tick = now >= cpu->tick ? now + time_from_ns(STARVING_TICK_NS) : cpu->tick;
+    }
+    cpu->review = run ? 0 : min(cpu->lease_end, cpu->tick);
+    cpu->next_refill = end;
+    if (run) {
+        domains[cpu->planner >> 32].starves |= cpu->lease_end < TIME_NEVER;
+        *best = (struct choice){run, owner, NULL, RANK_STARVING, SLOT_NONE, TIME_NEVER, 0};
+    }
+    return run;
+}
+
 /* `only`: the one that is ready while nothing runs, or NULL. */
 static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
 {
@@ -316,9 +399,9 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
     do {
         *best = (struct choice){.vtime = UINT64_MAX};
         plans = cpu->plans;
-        if (unlikely(now >= cpu->lease_end))
-            plan_forget(cpu);
-        cpu->next_refill = cpu->lease_end;
+        if (unlikely(now >= cpu->review) && choose_starving(cpu, now, lasting, best))
+            continue;
+        cpu->next_refill = cpu->review;
         uint32_t i = only ? cpu->place[only->domain->id][only->index] : SLOT_NONE;
         const struct slot *slot = &cpu->slot[i];
 
@@ -533,8 +616,6 @@ static in_line void wake(struct vcpu *vcpu)
         target = loaded; /* which lets go of it, if it is to run elsewhere */
     else if (idle && !(idle >> target & 1))
         target = (uint32_t)__builtin_ctzl(idle);
-    else if (unlikely(!(cpus >> target & 1)))
-        target = (uint32_t)__builtin_ctzl(cpus);
     if (idle || wins(cpu_at(target), vcpu))
         cpu_kick(target);
 }
@@ -605,6 +686,8 @@ static void slot_make(struct cpu *cpu, struct bucket *buckets, struct slot *made
     struct slot *slot = &made[n];
 
     slot->vcpu = &domains[entry->domain].vcpu[entry->vcpu];
+    slot->domain = (uint8_t)entry->domain;
+    slot->index = (uint8_t)entry->vcpu;
     slot->bucket = entry->bucket != KEEL_BUCKET_NONE ? &buckets[entry->bucket] : NULL;
     slot->rank = entry->rank;
     slot->flags = entry->flags;
@@ -614,19 +697,6 @@ static void slot_make(struct cpu *cpu, struct bucket *buckets, struct slot *made
     slot->vtime = 0;
     slot->latest = VTIME_FIRST;
     slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].latest;
-}
-
-/* What is to be found without looking through the list. */
-static void slot_note(struct cpu *cpu, uint32_t n, const struct keel_plan_slot *entry)
-    REQUIRES(cpu->lock)
-{
-    uint8_t *place = &cpu->place[entry->domain][entry->vcpu];
-
-    if (*place == SLOT_NONE)
-        __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
-    cpu->by_deadline |= (entry->flags & KEEL_SLOT_EDF) != 0;
-    if (entry->flags & KEEL_SLOT_HARD)
-        cpu->hard[entry->domain] |= (uint16_t)(1u << entry->vcpu);
 }
 
 /* Between so many buckets or slots interrupts come in; only to put the list in place they don't. */
@@ -669,12 +739,10 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
         cpu->plans++;
         cpu->slice = slice;
         cpu->lease_end = now + time_from_ns(plan->lease ? plan->lease : LEASE_DEFAULT_NS);
+        cpu->review = min(cpu->review, cpu->lease_end);
         memcpy(cpu->slot, made, n * sizeof(made[0]));
-        for (uint32_t i = 0; i < plan->nslots; i++)
-            if (slots[i].status == 0)
-                slot_note(cpu, cpu->slots++, &slots[i]);
-        if (cpu->slots)
-            cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
+        for (uint32_t i = 0; i < n; i++)
+            slot_note(cpu, i);
     }
     lock_release(&cpu->lock);
     trace(KEEL_TRACE_COMMIT, cpu_this()->current, plan->cpu);

@@ -3,7 +3,8 @@
  * Dispatch: which vCPU runs next on a CPU, by numbers that a policy committed. kernel-rules.md 2, 5.
  *
  * Order: reserve (of the boot configuration), then the plan's slots by rank, then whatever is ready and
- * has no hard limit. A reserve with a delay leaves who wakes up to the plan for so long. Equals share the CPU by weight. A slot whose vCPU waits for a service's answer runs that
+ * has no hard limit. A reserve with a delay leaves who wakes up to the plan for so long. Before them all whoever is READY and
+ * has not run for as long as its domain may wait has a short turn, whatever the plan says. Equals share the CPU by weight. A slot whose vCPU waits for a service's answer runs that
  * service instead, on its own time (helping, D2), along at most HELP_DEPTH services.
  */
 #ifndef KERNEL_CPU_DISPATCH_H
@@ -15,6 +16,7 @@
 #define SLOT_NONE KEEL_SLOTS_MAX
 #define RANK_RESERVE 0u
 #define RANK_PLAN 1u         /* + the slot's rank */
+#define RANK_STARVING 0x101u /* whoever has not run for as long as its domain may wait; goes first */
 #define RANK_BACKGROUND 0x200u
 #define PACE_DEFAULT (1u << 16)
 #define VTIME_FIRST (1ul << 62) /* more than any slice, and further from its end than any time */
@@ -22,6 +24,8 @@
 #define SLICE_DEFAULT_NS 5000000u
 #define SLICE_MIN_NS 100000u /* shorter ones would leave a CPU no time but the kernel's */
 #define COMMIT_MIN_NS 100000u /* between two commits: likewise */
+#define STARVING_TICK_NS 40000000u /* less than KEEL_PATIENCE_MS: others may have their turns first */
+#define STARVING_TURN_NS 1000000u
 #define LEASE_DEFAULT_NS 1000000000u
 #define LEASE_MAX_NS 10000000000u /* a policy that died, or went mad, is followed no longer */
 

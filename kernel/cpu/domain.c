@@ -15,7 +15,7 @@ static bool params_valid(const struct keel_domain_params *params)
     bool user = params->kind == KEEL_DOMAIN_USER;
 
     return (user || params->kind == KEEL_DOMAIN_MACHINE) &&
-           !(params->flags & ~(uint32_t)KEEL_DOMAIN_FP) &&
+           !(params->flags & ~(uint32_t)(KEEL_DOMAIN_FP | KEEL_DOMAIN_LIMITS_FALL)) &&
            (params->cpus & (~0ul >> (64 - cpus_online))) && params->vcpus >= 1 &&
            params->vcpus <= (user ? 1 : KEEL_VCPUS_MAX) &&
            params->spis <= (user ? 0 : KEEL_SPIS_MAX) && !params->name[sizeof(params->name) - 1] &&
@@ -47,6 +47,8 @@ static bool vcpus_allot(struct domain *domain, uint32_t count)
         memset(vcpu, 0, offsetof(struct vcpu, domain));
         vcpu->index = (uint8_t)i;
         vcpu->cpu = (uint8_t)(vcpu->id % cpus_online);
+        if (!(domain->cpus >> vcpu->cpu & 1))
+            vcpu->cpu = (uint8_t)__builtin_ctzl(domain->cpus);
         vcpu->loaded_on = CPU_NONE;
         vcpu->user = domain->kind == KEEL_DOMAIN_USER;
     }

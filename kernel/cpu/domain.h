@@ -24,6 +24,7 @@ struct domain {
     uint8_t flags;               /* enum keel_domain_flags */
     uint8_t state;               /* enum keel_domain_state; atomic */
     uint8_t vcpus;               /* how many */
+    bool starves;                /* under its plan somebody starved, since it was pinged */
     uint8_t irqs;                /* physical interrupts of its DEVICE edges */
     uint32_t irqs_armed;         /* bit n: irq[n] was enabled in this life */
     uint16_t irq[KEEL_IRQS_MAX]; /* their numbers */

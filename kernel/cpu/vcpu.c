@@ -30,6 +30,7 @@ void vcpu_kick(struct vcpu *vcpu)
 inline bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu, uint64_t events)
 {
     __atomic_store_n(&vcpu->cpu, (uint8_t)cpu->index, __ATOMIC_RELAXED);
+    vcpu->waited = 0;
     if (unlikely(!domain_runs(vcpu->domain))) {
         __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
         return false;

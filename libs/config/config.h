@@ -24,7 +24,7 @@
 #define CONFIG_RIGHTS_MAX      16
 #define CONFIG_DEVICES_MAX     8
 #define CONFIG_KERNEL_PAGES    32 /* least default quota, without what follows from memory and ports */
-#define CONFIG_PORT_PAGES      2  /* for the rings at a port */
+#define CONFIG_PORT_PAGES      2 /* for the rings at a port */
 
 enum config_kind {
     CONFIG_BUILDER, /* domain 0 */
@@ -77,11 +77,15 @@ struct config_domain {
     uint64_t cpus;      /* bit n: may run on physical CPU n */
     uint64_t schedules; /* with the role `scheduler`: the CPUs that it plans */
     uint32_t vcpus, spis;
-    uint32_t kernel_pages;                         /* quota: pages for its tables and rings */
-    uint32_t deadline_ms;                          /* 0: never */
+    uint32_t kernel_pages; /* quota: pages for its tables and rings */
+    uint32_t deadline_ms;  /* 0: never */
+    uint32_t starving_ms;  /* not run for so long, a vCPU that could has a turn; 0: never */
+    bool limits_fall; /* hard limits end with a plan's lease, and do not keep it from that turn */
     uint32_t reserve_budget_us, reserve_period_us; /* per CPU; period 0: no reserve */
     uint32_t reserve_delay_us; /* from its waking up; until then the plan decides */
-    uint32_t refusals_max;     /* calls refused for want of a right in one life; 0: no limit */
+    uint32_t
+        starving_max; /* looks of the supervisor in one life before which its plans starved somebody; 0: any */
+    uint32_t refusals_max; /* calls refused for want of a right in one life; 0: no limit */
     struct config_restart restart;
 
     uint32_t nprovides, nuses, nrights, ndevices;

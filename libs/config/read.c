@@ -40,7 +40,10 @@ struct property {
     void (*read)(struct reader *reader, const struct value *value);
 };
 
-#define DEADLINE_MS 1000u /* of a service that the configuration gives none */
+#define DEADLINE_MS     1000u /* of a service that the configuration gives none */
+#define STARVING_MS     500u  /* likewise */
+#define STARVING_MS_MIN 100u
+#define STARVING_MS_MAX 10000u
 
 #define ERROR(reader, value, ...) \
     config_error((reader)->report, (reader)->path, (value)->name, __VA_ARGS__)
@@ -107,8 +110,7 @@ static uint32_t cell(const struct value *value, int index)
     return fdt32_to_cpu(raw);
 }
 
-static bool read_number(struct reader *reader, const struct value *value, uint32_t least,
-                        uint32_t most, uint32_t *number)
+static bool is_number(struct reader *reader, const struct value *value)
 {
     if (!is_cells(reader, value))
         return false;
@@ -116,6 +118,14 @@ static bool read_number(struct reader *reader, const struct value *value, uint32
         ERROR(reader, value, "several numbers, expected one");
         return false;
     }
+    return true;
+}
+
+static bool read_number(struct reader *reader, const struct value *value, uint32_t least,
+                        uint32_t most, uint32_t *number)
+{
+    if (!is_number(reader, value))
+        return false;
     *number = cell(value, 0);
     if (*number >= least && *number <= most)
         return true;
@@ -375,11 +385,21 @@ static void read_devices(struct reader *reader, const struct value *value)
     }
 }
 
-static void read_fp(struct reader *reader, const struct value *value)
+static bool read_flag(struct reader *reader, const struct value *value)
 {
     if (value->bytes)
         ERROR(reader, value, "has a value, expected none");
-    reader->domain->fp = true;
+    return true;
+}
+
+static void read_fp(struct reader *reader, const struct value *value)
+{
+    reader->domain->fp = read_flag(reader, value);
+}
+
+static void read_limits_fall(struct reader *reader, const struct value *value)
+{
+    reader->domain->limits_fall = read_flag(reader, value);
 }
 
 static void read_start(struct reader *reader, const struct value *value)
@@ -392,6 +412,21 @@ static void read_start(struct reader *reader, const struct value *value)
 static void read_deadline(struct reader *reader, const struct value *value)
 {
     (void)read_number(reader, value, 0, 60000, &reader->domain->deadline_ms);
+}
+
+/* The kernel counts in steps: it is never more than what is written. */
+static void read_starving(struct reader *reader, const struct value *value)
+{
+    uint32_t ms;
+
+    if (!is_number(reader, value))
+        return;
+    ms = cell(value, 0);
+    if (ms && (ms < STARVING_MS_MIN || ms > STARVING_MS_MAX))
+        ERROR(reader, value, "%u is out of range, expected 0 or %u to %u", ms, STARVING_MS_MIN,
+              STARVING_MS_MAX);
+    else
+        reader->domain->starving_ms = ms;
 }
 
 /* Time that is the domain's own whatever the policy plans: <budget period> or <budget period delay>, in
@@ -459,6 +494,11 @@ static void read_refusals(struct reader *reader, const struct value *value)
     (void)read_number(reader, value, 0, UINT32_MAX, &reader->domain->refusals_max);
 }
 
+static void read_starving_max(struct reader *reader, const struct value *value)
+{
+    (void)read_number(reader, value, 0, UINT32_MAX, &reader->domain->starving_max);
+}
+
 static void read_compatible(struct reader *reader, const struct value *value)
 {
     (void)reader; /* was read when the domain got its id */
@@ -486,6 +526,8 @@ static const struct property domain_properties[] = {
     {"start", IN_SERVICE | IN_GUEST, read_start},
     {"reserve", IN_SERVICE | IN_EMULATION, read_reserve},
     {"deadline-ms", IN_SERVICE | IN_EMULATION, read_deadline},
+    {"starving-ms", IN_ALL, read_starving},
+    {"limits-fall", IN_ALL, read_limits_fall},
     {NULL, 0, NULL},
 };
 
@@ -499,6 +541,7 @@ static const struct property restart_properties[] = {
 static const struct property quota_properties[] = {
     {"kernel-memory", IN_ALL, read_kernel_memory},
     {"refusals", IN_ALL, read_refusals},
+    {"starving", IN_ALL, read_starving_max},
     {NULL, 0, NULL},
 };
 
@@ -860,6 +903,7 @@ static void domain_defaults(const struct config *config, struct config_domain *d
     domain->memory = domain->kind == CONFIG_GUEST ? 0 : KEEL_BLOCK_SIZE / 2;
     domain->restart = (struct config_restart){.limit = 10, .then = CONFIG_THEN_STOP};
     domain->deadline_ms = DEADLINE_MS;
+    domain->starving_ms = STARVING_MS;
 }
 
 static bool is_name(const char *name)

@@ -165,7 +165,8 @@ bool build_create(uint16_t id)
     bool guest = domain->kind == CONFIG_GUEST;
     struct keel_domain_params params = {
         .kind = guest ? KEEL_DOMAIN_MACHINE : KEEL_DOMAIN_USER,
-        .flags = domain->fp ? KEEL_DOMAIN_FP : 0,
+        .flags = (domain->fp ? KEEL_DOMAIN_FP : 0u) |
+                 (domain->limits_fall ? KEEL_DOMAIN_LIMITS_FALL : 0u),
         .vcpus = domain->vcpus,
         .spis = domain->spis,
         .cpus = domain->cpus,
@@ -173,6 +174,7 @@ bool build_create(uint16_t id)
         .reserve_period = domain->reserve_period_us * 1000,
         .reserve_delay = domain->reserve_delay_us * 1000,
         .refusals_max = domain->refusals_max,
+        .patience = (uint8_t)(domain->starving_ms / KEEL_PATIENCE_MS),
     };
 
     snprintf(params.name, sizeof params.name, "%.15s", domain->name);
@@ -202,7 +204,8 @@ static const struct bundle_module *module(uint16_t id, const char *property, con
     if (!found)
         snprintf(text, sizeof text, "there is no \"%s\" in the bundle, expected one of its files",
                  name);
-    else if (builder_system.incarnation[id] > 1 && !bundle_intact(found)) /* the log is new at first */
+    else if (builder_system.incarnation[id] > 1 &&
+             !bundle_intact(found)) /* the log is new at first */
         snprintf(text, sizeof text, "\"%s\" has changed since boot", name);
     else
         return found;
@@ -414,8 +417,8 @@ static bool guest_image_make(uint16_t id, struct guest_image *image)
         return told(id, property, wrong);
 
     random_bytes(seed, sizeof seed);
-    size_t bytes = tree_write(tree, sizeof tree, &builder_system.config,
-                              &builder_system.authority, id, image, seed);
+    size_t bytes = tree_write(tree, sizeof tree, &builder_system.config, &builder_system.authority,
+                              id, image, seed);
     if (bytes == 0)
         return told(id, "devices", TREE_TOO_LARGE);
     guest_add_tree(image, tree, bytes);

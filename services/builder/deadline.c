@@ -7,8 +7,10 @@
 #include <keel/calls.h>
 #include <runtime/clock.h>
 #include <runtime/loop.h>
+#include <stdio.h>
 
-#define RAN_PART 4u /* of its deadline, in which a service that does not take events must have run */
+#define RAN_PART \
+    4u /* of its deadline, in which a service that does not take events must have run */
 
 /* Ticks: what ran on the service's own time, and on the time of those whose exits it answers, which
  * run it while they wait for it. */
@@ -19,6 +21,7 @@ struct ran {
 static struct {
     struct loop_timer timer;
     struct ran taken; /* when it last took a ping */
+    uint32_t starved; /* looks in this life before which its plans starved somebody */
 } watch[KEEL_DOMAINS_MAX];
 
 static keel_peer peer_of(uint16_t id)
@@ -62,9 +65,18 @@ static void on_time(void *context);
 
 static void look_later(uint16_t id)
 {
-    loop_timer_set(&watch[id].timer,
-                   clock_after_ms(builder_system.config.domain[id].deadline_ms), on_time,
-                   (void *)(uintptr_t)id);
+    loop_timer_set(&watch[id].timer, clock_after_ms(builder_system.config.domain[id].deadline_ms),
+                   on_time, (void *)(uintptr_t)id);
+}
+
+/* Says so once; whether it has done that too often. */
+static bool starves(uint16_t id)
+{
+    const struct config_domain *domain = &builder_system.config.domain[id];
+
+    if (watch[id].starved++ == 0)
+        printf("builder: %s starves others, who have turns all the same\n", domain->name);
+    return domain->starving_max && watch[id].starved > domain->starving_max;
 }
 
 static void on_time(void *context)
@@ -72,13 +84,18 @@ static void on_time(void *context)
     uint16_t id = (uint16_t)(uintptr_t)context;
     struct ran now = ran_until_now(id);
     int64_t missed = keel_domain_ping(peer_of(id));
+    bool starving;
 
     if (missed < 0)
         return; /* it has ended */
+    starving = missed & KEEL_PING_STARVES && starves(id);
+    missed &= ~(int64_t)KEEL_PING_STARVES;
     if (!(missed & KEEL_PING_UNTAKEN))
         watch[id].taken = now;
     else if (!had_time(id, now, missed))
         missed = 0; /* whom it left unanswered, it could not answer */
+    if (starving)
+        missed |= KEEL_PING_STARVES;
     if (missed)
         (void)keel_domain_stop(peer_of(id), KEEL_STOP_DEADLINE, (uint64_t)missed);
     else
@@ -94,6 +111,7 @@ void deadline_begin(uint16_t id)
     /* What waited for the life before begins to wait for this one now. */
     (void)keel_domain_ping(peer_of(id));
     watch[id].taken = ran_until_now(id);
+    watch[id].starved = 0;
     look_later(id);
 }
 

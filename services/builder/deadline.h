@@ -3,7 +3,7 @@
  * Deadlines of services: whoever does not take its events, or leaves a client without an answer, for
  * as long as its configuration says, is stopped with KEEL_STOP_DEADLINE. A service that is only
  * starved of CPU time is waited for: it counts from when it, or those it serves, have run for a
- * quarter of that time since.
+ * quarter of that time since. So is a scheduler stopped whose plans starve others more often than its quota says.
  */
 #ifndef BUILDER_DEADLINE_H
 #define BUILDER_DEADLINE_H

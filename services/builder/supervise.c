@@ -16,8 +16,8 @@
 #define REQUEST_RING_BYTES 4000u
 #define REQUEST_BYTES      sizeof(struct keel_supervisor_request)
 #define BACKOFF_FACTOR_MAX 1000u
-#define BRIEF_MS           50u /* a life this short may have died of what its vault held */
-#define BRIEF_MAX          5u  /* lives: then the next one finds the vault empty */
+#define BRIEF_MS           50u  /* a life this short may have died of what its vault held */
+#define BRIEF_MAX          5u   /* lives: then the next one finds the vault empty */
 #define POWER_OFF_MS       400u /* after the last words: the console shows them within 300 ms */
 
 /* What the supervisor wants of a domain. */
@@ -40,7 +40,7 @@ static struct {
     /* Of a group's schedulers one runs; another takes its place on request. */
     uint16_t successor;   /* starts when this one has ended; 0: none */
     uint16_t predecessor; /* starts again if this one is given up; 0: none */
-    char death[sizeof ((struct keel_supervisor_entry *)0)->death];
+    char death[sizeof((struct keel_supervisor_entry *)0)->death];
 } life[KEEL_DOMAINS_MAX];
 
 static bool guests_ran; /* there has been a guest: the machine goes off after the last one */
@@ -200,9 +200,10 @@ static void reason_text(const struct keel_life *ended, char *text, size_t size)
         snprintf(text, size, "panicked (0x%llx)", d0);
         break;
     case KEEL_STOP_DEADLINE:
-        snprintf(text, size, "missed its deadline: %s",
-                 d0 & KEEL_PING_UNTAKEN ? "it does not take its events"
-                                        : "it leaves a client without an answer");
+        snprintf(text, size, "%s%s", d0 == KEEL_PING_STARVES ? "" : "missed its deadline: ",
+                 d0 == KEEL_PING_STARVES  ? "starved others"
+                 : d0 & KEEL_PING_UNTAKEN ? "it does not take its events"
+                                          : "it leaves a client without an answer");
         break;
     case KEEL_STOP_REFUSED:
         snprintf(text, size, "was refused too often: call %llu (0x%llx, 0x%llx)", d0, d1, d2);

@@ -19,7 +19,7 @@ from keel import SYSTEMS, Tap, console, guest, service, system  # noqa: E402
 BAD = system(service('log', 'example', 'colour = <1>; uses = "disc";'),
              service('disk', 'exmaple', 'provides = <7>;'))
 WRONG = ['4: /log: colour: unknown property, expected one of compatible, image, args, memory, cpu-affinity, role, '
-         'schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms',
+         'schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms, starving-ms, limits-fall',
          '4: /log: uses: there is no "disc" (perhaps "disk"?), expected the name of a service or guest',
          '5: /disk: image: there is no "exmaple" (perhaps "example"?) in the bundle, expected one of its files']
 

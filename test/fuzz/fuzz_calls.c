@@ -232,6 +232,7 @@ static size_t fill_params(struct input *input, const struct domain *target, void
     };
 
     params.reserve_delay = params.reserve_period;
+    params.patience = (uint8_t)params.cpus;
     params.name[15] = (char)(input_below(input, 16) == 15);
     memcpy(to, same ? &target->params : &params, sizeof params);
     return sizeof params;

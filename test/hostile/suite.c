@@ -214,6 +214,7 @@ static void fill_params(struct suite *suite, struct keel_domain_params *params)
         .reserve_budget = (uint32_t)small(suite, 1000),
         .reserve_period = one_in(suite, 2) ? 0 : (uint32_t)value(suite),
     };
+    params->patience = (uint8_t)params->spis;
     if (one_in(suite, 8))
         memset(params->name, 'x', sizeof params->name);
 }

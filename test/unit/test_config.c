@@ -117,8 +117,10 @@ START_TEST(test_every_property)
         SERVICE("a", "args = \"x=1\", \"y\"; memory = \"1M\"; cpu-affinity = <1>; provides = <7 8>;"
                      "uses = \"b\"; sends = \"b:9\"; devices = \"serial0\"; console = \"none\"; fp;"
                      "start = \"later\"; deadline-ms = <50>; reserve = <100 10000 500>;"
+                     "starving-ms = <0>; limits-fall;"
                      "restart { limit = <3>; backoff-ms = <20>; then = \"halt\"; };"
-                     "quota { kernel-memory = \"64K\"; };") SERVICE("b", "provides = <9>;"),
+                     "quota { kernel-memory = \"64K\"; starving = <3>; };")
+            SERVICE("b", "provides = <9>;"),
         "a");
 
     ck_assert_uint_eq(d->nargs, 2);
@@ -136,6 +138,9 @@ START_TEST(test_every_property)
     ck_assert_uint_eq(d->deadline_ms, 50);
     ck_assert_uint_eq(d->reserve_budget_us, 100);
     ck_assert_uint_eq(d->reserve_delay_us, 500);
+    ck_assert_uint_eq(d->starving_ms, 0);
+    ck_assert(d->limits_fall);
+    ck_assert_uint_eq(d->starving_max, 3);
     ck_assert_uint_eq(d->restart.limit, 3);
     ck_assert_uint_eq(d->restart.backoff_ms, 20);
     ck_assert_int_eq(d->restart.then, CONFIG_THEN_HALT);
@@ -303,13 +308,13 @@ static const struct {
     /* properties and nodes that there are not */
     {SERVICE("a", "imagee = \"x\";"),
      "/a: imagee: unknown property (perhaps \"image\"?), expected one of compatible, image, args, memory, cpu-affinity, "
-     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
+     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms, starving-ms, limits-fall"},
     {SERVICE("a", "kernel = \"x\";"),
      "/a: kernel: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
-     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms"},
+     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms, starving-ms, limits-fall"},
     {GUEST("g", "image = \"x\";"),
      "/g: image: unknown property, expected one of compatible, kernel, ramdisk, bootargs, memory, "
-     "cpus, cpu-affinity, provides, uses, sends, devices, console, start"},
+     "cpus, cpu-affinity, provides, uses, sends, devices, console, start, starving-ms, limits-fall"},
     {SERVICE("a", "emulation { };"),
      "/a/emulation: unknown node, expected restart, quota or rights"},
     {GUEST("g", "rights { };"), "/g/rights: unknown node, expected restart, quota or emulation"},
@@ -340,6 +345,11 @@ static const struct {
     {SERVICE("a", "fp = <1>;"), "/a: fp: has a value, expected none"},
     {SERVICE("a", "start = \"never\";"),
      "/a: start: \"never\" is unknown, expected one of \"boot\", \"later\""},
+    {SERVICE("a", "starving-ms = <99>;"),
+     "/a: starving-ms: 99 is out of range, expected 0 or 100 to 10000"},
+    {GUEST("g", "starving-ms = <10001>;"),
+     "/g: starving-ms: 10001 is out of range, expected 0 or 100 to 10000"},
+    {SERVICE("a", "limits-fall = <1>;"), "/a: limits-fall: has a value, expected none"},
     {SERVICE("a", "reserve = <1>;"),
      "/a: reserve: not <budget period> or <budget period delay>, expected microseconds: a budget "
      "from 10, a period from 100 to 1000000, a delay up to 1000000"},
@@ -549,7 +559,7 @@ static const struct {
     /* everything is said, in the order of the nodes */
     {SERVICE("a", "colour = <1>; memory = <1>;") GUEST("g", "cpus = <0>;"),
      "/a: colour: unknown property, expected one of compatible, image, args, memory, cpu-affinity, "
-     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms\n"
+     "role, schedules, provides, uses, sends, devices, console, fp, start, reserve, deadline-ms, starving-ms, limits-fall\n"
      "/a: memory: not text, expected a string in quotation marks\n"
      "/g: cpus: 0 is out of range, expected 1 to 16"},
 };

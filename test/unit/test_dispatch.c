@@ -897,17 +897,94 @@ START_TEST(the_lease_ends_the_plan)
 }
 END_TEST
 
-/* A limit that outlived the plan would never let it run again. */
-START_TEST(the_lease_ends_hard_limits)
+/* What a hard limit gives, and what it takes away, outlive the plan: behind others' slots, too. */
+START_TEST(hard_limits_outlive_the_lease)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 9, .budget = 10 * MS, .period = 100 * MS}};
+    struct keel_plan_slot slots[] = {slot(2, NONE, 1, 0), slot(1, 9, 2, KEEL_SLOT_HARD),
+                                     slot(3, NONE, 3, 0)};
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 3, 100 * MS), 0);
+    run_until(90 * MS);
+    share_is(2, 90 * MS, 0);
+    run_until(1100 * MS);
+    share_is(1, 100 * MS, 10 * MS);
+    share_is(2, 550 * MS, 10 * MS);
+    share_is(3, 450 * MS, 10 * MS);
+}
+END_TEST
+
+START_TEST(hard_limits_fall_where_they_may)
 {
     struct keel_plan_bucket buckets[] = {{.index = 9, .budget = 10 * MS, .period = 100 * MS}};
     struct keel_plan_slot slots[] = {slot(1, 9, 1, KEEL_SLOT_HARD)};
 
     machine_start(1);
     domain_make(1, 1, false, VCPU_READY);
+    domains[1].flags = KEEL_DOMAIN_LIMITS_FALL;
     ck_assert_int_eq(commit(0, 1, buckets, 1, slots, 1, 100 * MS), 0);
     run_until(1100 * MS);
     share_is(1, 1010 * MS, 20 * MS);
+}
+END_TEST
+
+/* Left out, behind others, or limited hard: while a plan is renewed again and again. Returns the longest time that
+ * domain 1 did not run. */
+static uint64_t longest_wait(uint8_t patience, uint8_t flags, struct keel_plan_slot *slots,
+                             uint32_t nslots)
+{
+    struct keel_plan_bucket buckets[] = {{.index = 9, .budget = 0, .period = 100 * MS}};
+    uint64_t last = 0, had = 0, longest = 0;
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, VCPU_READY);
+    domains[1].params.patience = domains[3].params.patience = patience;
+    domains[1].flags = flags;
+    for (uint64_t now = 0; now < 2000 * MS; now += MS) {
+        if (now % (20 * MS) == 0)
+            ck_assert_int_eq(commit(0, 1, buckets, 1, slots, nslots, 0), 0);
+        run_until(now);
+        if (domains[1].vcpu[0]->run_time != had) {
+            longest = now - last > longest ? now - last : longest;
+            last = now;
+            had = domains[1].vcpu[0]->run_time;
+        }
+    }
+    longest = bare.now - last > longest ? bare.now - last : longest;
+    return longest;
+}
+
+START_TEST(who_is_left_out_has_a_turn)
+{
+    struct keel_plan_slot slots[] = {slot(2, NONE, 1, 0)};
+    uint64_t longest = longest_wait(10, 0, slots, 1);
+
+    ck_assert_uint_ge(longest, 350 * MS);
+    ck_assert_uint_le(longest, 500 * MS);
+    share_is(1, 5 * MS, 2 * MS);
+    share_is(3, 5 * MS, 2 * MS);
+    ck_assert_uint_ge(longest_wait(0, 0, slots, 1), 1900 * MS);
+}
+END_TEST
+
+START_TEST(who_is_behind_others_has_a_turn)
+{
+    struct keel_plan_slot slots[] = {slot(2, NONE, 1, 0), slot(1, NONE, 2, 0)};
+
+    ck_assert_uint_le(longest_wait(2, 0, slots, 2), 100 * MS);
+}
+END_TEST
+
+START_TEST(who_is_limited_hard_has_a_turn_where_limits_may_fall)
+{
+    struct keel_plan_slot slots[] = {slot(1, 9, 1, KEEL_SLOT_HARD), slot(2, NONE, 1, 0)};
+
+    ck_assert_uint_ge(longest_wait(4, 0, slots, 2), 1900 * MS);
+    ck_assert_uint_le(longest_wait(4, KEEL_DOMAIN_LIMITS_FALL, slots, 2), 200 * MS);
 }
 END_TEST
 
@@ -973,16 +1050,19 @@ START_TEST(a_reserve_leaves_the_plan_its_time)
 END_TEST
 
 /* The next record that tells something new: a choice that changes nothing is told, too. */
-static void traced(struct cpu *cpu, uint64_t *next, uint16_t kind, uint16_t who, uint16_t owner, uint16_t detail)
+static void traced(struct cpu *cpu, uint64_t *next, uint16_t kind, uint16_t who, uint16_t owner,
+                   uint16_t detail)
 {
     const struct keel_trace *record = &cpu->trace[*next], *last = record;
 
-    while (*next && record->kind == KEEL_TRACE_RUN && last[-1].kind == KEEL_TRACE_RUN && record->who == last[-1].who)
+    while (*next && record->kind == KEEL_TRACE_RUN && last[-1].kind == KEEL_TRACE_RUN &&
+           record->who == last[-1].who)
         last = record = &cpu->trace[++*next];
     ck_assert_uint_lt(*next, cpu->trace_next);
-    ck_assert_msg(record->kind == kind && record->who == who && record->owner == owner && record->detail == detail,
-                  "record %lu: kind %u, %x on the time of %x, detail %u", *next, record->kind, record->who, record->owner,
-                  record->detail);
+    ck_assert_msg(record->kind == kind && record->who == who && record->owner == owner &&
+                      record->detail == detail,
+                  "record %lu: kind %u, %x on the time of %x, detail %u", *next, record->kind,
+                  record->who, record->owner, record->detail);
     ck_assert(*next == 0 || record->time >= last[-1].time);
     ++*next;
 }
@@ -1142,7 +1222,11 @@ int main(void)
     tcase_add_test(tcase, a_loaded_machine_is_not_stolen);
     tcase_add_test(tcase, yield_goes_behind_its_equals);
     tcase_add_test(tcase, the_lease_ends_the_plan);
-    tcase_add_test(tcase, the_lease_ends_hard_limits);
+    tcase_add_test(tcase, hard_limits_outlive_the_lease);
+    tcase_add_test(tcase, hard_limits_fall_where_they_may);
+    tcase_add_test(tcase, who_is_left_out_has_a_turn);
+    tcase_add_test(tcase, who_is_behind_others_has_a_turn);
+    tcase_add_test(tcase, who_is_limited_hard_has_a_turn_where_limits_may_fall);
     tcase_add_test(tcase, a_dead_domain_leaves_its_cpu);
     tcase_add_test(tcase, reserve_comes_first);
     tcase_add_test(tcase, a_reserve_leaves_the_plan_its_time);

@@ -48,11 +48,15 @@ struct one {
     uint16_t server; /* EXITED: to this domain */
     uint64_t until;  /* WAITS: at most until then */
     uint64_t had;    /* CPU time, in this life */
+    uint64_t ready;  /* when it last ran, or did not want to, */
+    uint64_t since;  /* or was limited hard */
+    uint8_t waited;  /* as the kernel counts it */
 };
 
 static struct life {
     bool exists, runs, user;
     uint32_t n;
+    uint32_t patience;
     uint64_t cpus;
     uint64_t delay, awake; /* of its reserve; since when, at the latest, it wants to run */
     bool slept;            /* since it was looked at last */
@@ -98,7 +102,9 @@ static struct plan {
     uint64_t at;      /* up to when time is booked */
     uint64_t cut_end; /* of the turn of cut_slot, which gave way */
     uint32_t cut_slot;
-    uint64_t old_end; /* of what ran when the plan was replaced: it may go on */
+    uint64_t old_end;            /* of what ran when the plan was replaced: it may go on */
+    const struct vcpu *starving; /* who has a turn for that, */
+    uint64_t starving_since;     /* and since when */
     bool yields;
     bool again;    /* a turn like the last one: perhaps the same */
     bool replaced; /* since the turn began, which may last as long as before */
@@ -111,6 +117,7 @@ static struct {
     uint32_t cpus;
     bool exact;
     uint64_t users; /* bits: domains that are services */
+    uint64_t falls; /* likewise: hard limits may fall */
     uint64_t period[BUCKETS];
     uint32_t cut;    /* the CPU with which the second group of CPUs begins; 0: there is one group */
     uint32_t quiet;  /* only one in so many steps does anything */
@@ -308,6 +315,19 @@ static uint64_t group_of(uint32_t c)
 static struct pot *pot_at(uint32_t c, uint32_t bucket)
 {
     return &pot[(test.cut && c >= test.cut ? BUCKETS : 0) + bucket];
+}
+
+static bool falls(uint32_t domain)
+{
+    return test.falls >> domain & 1;
+}
+
+/* It could run, and nothing but the plan keeps it from that. */
+static bool starves(const struct vcpu *vcpu)
+{
+    return life[vcpu->domain->id].runs && life[vcpu->domain->id].patience &&
+           one_of(vcpu)->wish == WANTS && vcpu->state == VCPU_READY && where(vcpu) == test.cpus &&
+           (falls(vcpu->domain->id) || !is_hard(&plan[vcpu->cpu], vcpu));
 }
 
 /* Buckets. */
@@ -684,7 +704,7 @@ static struct before before_of(uint32_t c)
 }
 
 /* A turn has its slot's min_run, but for the reserve. */
-static bool minimum(uint32_t c, const struct before *before, uint32_t best)
+static bool minimum_lasts(uint32_t c, const struct before *before, uint32_t best)
 {
     const struct plan *its = &plan[c];
 
@@ -692,7 +712,22 @@ static bool minimum(uint32_t c, const struct before *before, uint32_t best)
            best < before->rank && before->slot < its->slots &&
            vcpu_of(its->slot[before->slot].domain, its->slot[before->slot].vcpu) ==
                before->lasting &&
-           bare.now < before->start + its->slot[before->slot].min_run && helped(c, before->lasting);
+           bare.now < before->start + its->slot[before->slot].min_run;
+}
+
+/* At a choice: if its time can run anybody here still. */
+static bool minimum(uint32_t c, const struct before *before, uint32_t best)
+{
+    return minimum_lasts(c, before, best) && helped(c, before->lasting);
+}
+
+/* The same before any of those who may be better, where it is not sure who is. */
+static bool minimum_perhaps(uint32_t c, const struct before *before)
+{
+    for (uint32_t i = 0; i < nchoices; i++)
+        if (minimum(c, before, choices[i].rank))
+            return best_rank(true) != RANK_RESERVE;
+    return false;
 }
 
 /* Which of its slots somebody has who alone is ready does not matter. */
@@ -721,10 +756,11 @@ static void choice_check(uint32_t c, const struct before *before, uint32_t cut_s
         return;
     }
     must(cpu->current == helped(c, cpu->owner));
-    if (cpu->turn_start == before->start && cpu->owner == before->lasting &&
-        (minimum(c, before, perhaps) || minimum(c, before, sure))) {
+    if (cpu->turn_rank == RANK_STARVING) /* starving_turn */
         return;
-    }
+    if (cpu->turn_start == before->start && cpu->owner == before->lasting &&
+        minimum_perhaps(c, before))
+        return;
     must(test.exact ? !minimum(c, before, sure) : true);
     must(cpu->turn_rank >= perhaps && cpu->turn_rank <= sure);
     for (uint32_t i = 0; i < nchoices; i++) {
@@ -758,7 +794,16 @@ static void lease_look(uint32_t c)
 {
     if (bare.now < plan[c].lease_end)
         return;
-    plan[c].slots = 0;
+    for (uint32_t i = 0, n = plan[c].slots; i < n; i++) { /* limits stay */
+        struct keel_plan_slot *slot = &plan[c].slot[i];
+
+        if (i == 0)
+            plan[c].slots = 0;
+        if ((slot->flags & KEEL_SLOT_HARD) && !falls(slot->domain))
+            plan[c].slots = i + 1;
+        else
+            *slot = (struct keel_plan_slot){.bucket = KEEL_BUCKET_NONE, .rank = slot->rank};
+    }
     plan[c].lease_end = TIME_NEVER;
     plan[c].replaced = true;
     plan[c].old_end = plan[c].end;
@@ -777,6 +822,26 @@ static void woken_look(void)
         }
 }
 
+/* A turn of who starves is short, and not before its time. */
+static void starving_turn(uint32_t c)
+{
+    struct plan *its = &plan[c];
+    const struct vcpu *owner = cpu_at(c)->owner;
+
+    if (!owner || cpu_at(c)->turn_rank != RANK_STARVING) {
+        its->starving = NULL;
+    } else if (owner != its->starving) {
+        its->starving = owner;
+        its->starving_since = bare.now;
+        must(test.nested || falls(owner->domain->id) || !is_hard(its, owner));
+        must(bare.now - one_of(owner)->ready >=
+             (life[owner->domain->id].patience - 1) * (uint64_t)STARVING_TICK_NS);
+    }
+    must(!its->starving || bare.now < its->starving_since + STARVING_TURN_NS);
+    if (cpu_at(c)->current)
+        one_of(cpu_at(c)->current)->ready = one_of(cpu_at(c)->current)->since = bare.now;
+}
+
 /* A CPU's way out of the kernel. */
 static void leave(uint32_t c)
 {
@@ -790,6 +855,7 @@ static void leave(uint32_t c)
     test.depth++;
     bare_pass(c);
     test.depth--;
+    starving_turn(c);
     woken_look();
     lease_look(c);
     chooses |= cpu->turn_start != start || cpu->owner != owner;
@@ -905,8 +971,10 @@ static void settled_check(void)
         must(life[cpu->current->domain->id].runs);
         for (uint32_t i = 0; i < nchoices && test.exact; i++) /* who wakes up is not kept waiting */
             if (choices[i].owner == helped(c, choices[i].owner) && choices[i].told &&
-                choices[i].owner != cpu->current && bound_to(choices[i].owner, c)) {
-                must(choices[i].rank >= cpu->turn_rank || minimum(c, &before, choices[i].rank));
+                cpu->turn_rank != RANK_STARVING && choices[i].owner != cpu->current &&
+                bound_to(choices[i].owner, c)) {
+                must(choices[i].rank >= cpu->turn_rank ||
+                     minimum_lasts(c, &before, choices[i].rank));
             }
     }
     for (uint32_t d = 1; d <= DOMAINS; d++)
@@ -915,6 +983,25 @@ static void settled_check(void)
 
             if (vcpu && life[d].runs && life[d].one[i].wish == WAITS)
                 must(life[d].one[i].until > bare.now);
+        }
+}
+
+/* Nobody waits for a CPU longer than its domain's patience, whatever the plans say. */
+static void starving_look(void)
+{
+    for (uint32_t d = 1; d <= DOMAINS; d++)
+        for (uint32_t i = 0; i < life[d].n; i++) {
+            const struct vcpu *vcpu = vcpu_of(d, i);
+
+            if (!vcpu)
+                continue;
+            /* Who was claimed and preempted at once has run, for no time. */
+            if (vcpu->state != VCPU_READY || vcpu->waited < one_of(vcpu)->waited)
+                one_of(vcpu)->ready = one_of(vcpu)->since = bare.now;
+            if (!starves(vcpu))
+                one_of(vcpu)->since = bare.now;
+            one_of(vcpu)->waited = vcpu->waited;
+            must(bare.now - one_of(vcpu)->since <= life[d].patience * KEEL_PATIENCE_MS * MS);
         }
 }
 
@@ -1054,7 +1141,9 @@ static void create(uint32_t d)
     struct keel_domain_params params = {.kind = test.users >> d & 1 ? KEEL_DOMAIN_USER
                                                                     : KEEL_DOMAIN_MACHINE,
                                         .vcpus = 1,
-                                        .cpus = chance(2) ? 1ul << pick(test.cpus) : ~0ul};
+                                        .cpus = chance(2) ? 1ul << pick(test.cpus) : ~0ul,
+                                        .patience = chance(4) ? 0 : (uint8_t)(3 + pick(8)),
+                                        .flags = falls(d) ? KEEL_DOMAIN_LIMITS_FALL : 0};
 
     if (chance(4))
         params.cpus = 1 + pick(15);
@@ -1075,10 +1164,13 @@ static void create(uint32_t d)
                             .runs = true,
                             .user = params.kind == KEEL_DOMAIN_USER,
                             .n = params.vcpus,
+                            .patience = params.patience,
                             .cpus = params.cpus,
                             .delay = params.reserve_delay,
                             .awake = bare.now};
     life[d].one[0].wish = WANTS;
+    for (uint32_t i = 0; i < VCPUS; i++)
+        life[d].one[i].ready = life[d].one[i].since = bare.now;
     reserve[d].set = false;
     if (params.reserve_period)
         pot_set(&reserve[d], params.reserve_budget, params.reserve_period, params.reserve_period);
@@ -1413,6 +1505,7 @@ START_TEST(keeps_what_is_promised)
     test.steps = number("DISPATCH_STEPS", STEPS);
     test.cpus = 1 + pick(CPUS);
     test.users = random_next() & random_next();
+    test.falls = random_next();
     for (uint32_t i = 0; i < BUCKETS; i++)
         test.period[i] = 100 * US + pick(chance(2) ? 3 * MS : 30 * MS);
     test.exact = !chance(4);
@@ -1427,6 +1520,7 @@ START_TEST(keeps_what_is_promised)
             .at = 1, .slice = SLICE_DEFAULT_NS, .lease_end = TIME_NEVER, .turn_slot = SLOT_NONE};
     for (uint16_t d = 1; d <= DOMAINS; d++) {
         domains[d].id = d;
+        domains[d].flags = falls(d) ? KEEL_DOMAIN_LIMITS_FALL : 0; /* though it may not live yet */
         create(d);
     }
     for (uint32_t c = 0; c < test.cpus; c++)
@@ -1442,7 +1536,9 @@ START_TEST(keeps_what_is_promised)
             parties_look(c);
         if (settled())
             settled_check();
+        starving_look();
         time_passes();
+        starving_look();
         for (uint32_t c = 0; c < test.cpus && test.exact; c++)
             shares_check(c);
     }
