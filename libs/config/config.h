@@ -83,8 +83,7 @@ struct config_domain {
     bool limits_fall; /* hard limits end with a plan's lease, and do not keep it from that turn */
     uint32_t reserve_budget_us, reserve_period_us; /* per CPU; period 0: no reserve */
     uint32_t reserve_delay_us; /* from its waking up; until then the plan decides */
-    uint32_t
-        starving_max; /* looks of the supervisor in one life before which its plans starved somebody; 0: any */
+    uint32_t starving_max; /* looks before which its plans starved somebody, in a life; 0: any */
     uint32_t refusals_max; /* calls refused for want of a right in one life; 0: no limit */
     struct config_restart restart;
 
