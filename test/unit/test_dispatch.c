@@ -126,7 +126,7 @@ static int64_t commit_as(uint64_t cpus, uint16_t cpu, uint32_t epoch,
 
     int64_t status = plan_check(cpus, &plan, buckets, slots);
 
-    return status < 0 ? status : plan_commit(cpus, cpus, &plan, buckets, slots);
+    return status < 0 ? status : plan_commit((uint32_t)cpus, cpus, &plan, buckets, slots);
 }
 
 static int64_t commit(uint16_t cpu, uint32_t epoch, struct keel_plan_bucket *buckets,
