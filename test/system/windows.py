@@ -12,7 +12,7 @@ import sys
 from keel import PREFIX, Tap, console, guest, report, service, system
 
 FRAME_US = 1000  # as in ../guests/windows.c
-WINDOWS = {'one': (0, 300), 'two': (300, 300)}  # offset, length
+WINDOWS = {'one': (0, 400), 'two': (400, 400)}  # offset, length: what is left is less than a start of the scheduler takes
 LIMIT_NS = 5000
 TOLD = re.compile(r'\[(one|two)\] windows: (\d+) begin at (\d+) to (\d+) ns, the last one ended at (\d+)')
 
