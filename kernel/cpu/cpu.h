@@ -22,9 +22,10 @@ struct slot {
     struct bucket *bucket; /* NULL: no limit */
     uint64_t min_run;      /* counter ticks */
     uint64_t vtime;        /* virtual time: what it has had among those of its rank; see `pace` */
-    uint64_t latest;       /* in the first slot of a rank: with how much a turn began, at most */
+    uint64_t mean;         /* in the first slot of a rank: of those who want to run, by weight */
     uint64_t *equals;      /* that of its rank */
     uint8_t rank, flags, domain, index;
+    uint16_t weight;
     uint32_t pace;  /* virtual time of a tick, in 1 / PACE_DEFAULT: less for who weighs more */
     uint64_t slice; /* of the plan, in virtual time */
 };
@@ -50,19 +51,20 @@ struct cpu {
     uint64_t turn_start;
     struct bucket *turn_bucket; /* that the turn draws on, or NULL */
     uint16_t turn_rank;         /* RANK_* or the slot's */
-    uint32_t turn_slot;         /* index in slots, or SLOT_NONE */
+    struct slot *turn_slot;     /* NULL: outside the plan */
     uint64_t turn_drawn;        /* ticks taken out of the bucket in advance */
     uint64_t armed;             /* what the hardware's timer is set to; TIME_NEVER: it is off */
     uint64_t timers_due;  /* atomic; written under the lock: when the first of `timers` is due */
     uint64_t next_refill; /* earliest refill, or end of the lease, that could change the choice */
     uint64_t *turn_vtime; /* its virtual time, */
     uint32_t turn_pace;   /* and how fast that goes */
-    uint64_t background;  /* `latest` of those outside the plan */
-    uint64_t cut_until;   /* when the turn of `cut_slot` ends, which a better one has cut short; or 0 */
-    uint32_t cut_slot;
-    uint16_t shown_rank;  /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
-    uint16_t best_rank;   /* atomic: of the plan's first slot, or RANK_BACKGROUND */
-    bool by_deadline;     /* a slot of the plan has KEEL_SLOT_EDF */
+    uint64_t background;  /* virtual time of the last one chosen outside the plan */
+    uint64_t
+        cut_until; /* when the turn of `cut_slot` ends, which a better one has cut short; or 0 */
+    struct slot *cut_slot;
+    uint16_t shown_rank; /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
+    uint16_t best_rank;  /* atomic: of the plan's first slot, or RANK_BACKGROUND */
+    bool by_deadline;    /* a slot of the plan has KEEL_SLOT_EDF */
     uint8_t place[KEEL_DOMAINS_MAX]
                  [KEEL_VCPUS_MAX]; /* atomic: of its first in `slot`, or SLOT_NONE */
 

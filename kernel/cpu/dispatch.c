@@ -10,16 +10,17 @@ uint64_t cpus_idle;
 uint64_t dispatch_reserves;
 
 #define LOOKS_MAX 8
+#define LEAD_MAX  4 /* slices: of what somebody has had beyond what was due, no more counts */
+#define LACK_AWAY 4 /* parts of a slice: who is away and lacks more does not count */
 
 /* One way for this CPU to go on. */
 struct choice {
     struct vcpu *run;   /* NULL: nothing */
     struct vcpu *owner; /* on whose time */
-    struct bucket *bucket;
-    uint32_t rank;
-    uint32_t slot;
+    uint64_t rank;
+    struct slot *slot; /* NULL: outside the plan */
     uint64_t deadline;
-    uint64_t vtime; /* among its equals; 0: its turn goes on, or that does not count */
+    uint64_t key; /* among its equals, the least goes first; 0: its turn goes on */
 };
 
 void dispatch_ready(const struct vcpu *vcpu)
@@ -41,7 +42,6 @@ static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
 void dispatch_init(struct cpu *cpu) NO_LOCK_ANALYSIS
 {
     cpu->armed = cpu->timers_due = cpu->slice_end = cpu->next_refill = TIME_NEVER;
-    cpu->turn_slot = SLOT_NONE;
     cpu->shown_rank = RANK_NONE;
     plan_forget(cpu);
     cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
@@ -51,9 +51,11 @@ void dispatch_init(struct cpu *cpu) NO_LOCK_ANALYSIS
 /* What is to be found without looking through the list. */
 static void slot_note(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
 {
-    const struct slot *slot = &cpu->slot[n];
+    struct slot *slot = &cpu->slot[n];
     uint8_t *place = &cpu->place[slot->domain][slot->index];
 
+    if (*slot->vcpu == cpu->owner && cpu->turn_slot)
+        cpu->turn_vtime = &slot->vtime; /* where its turn is booked from now on */
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
     cpu->by_deadline |= (slot->flags & KEEL_SLOT_EDF) != 0;
@@ -183,19 +185,23 @@ static in_line bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, 
     return false;
 }
 
-/* After each LOOKS_MAX that were looked at, others get the lock, and interrupts come in. */
-static inline void breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
+/* After each LOOKS_MAX that were looked at, others get the lock, and interrupts come in. Whether it is another plan now:
+ * then what was found is void. */
+static inline bool breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
 {
+    uint64_t plans = cpu->plans;
+
     if (likely(++*looks % LOOKS_MAX))
-        return;
+        return false;
     lock_release(&cpu->lock);
     cpu_window();
     lock_take(&cpu->lock);
+    return cpu->plans != plans;
 }
 
-/* Equals take their turns in the order of their virtual times: the CPU time that each has had among them, by
- * weight. No more than a slice from that of the last one chosen counts: sleep saves up no more turns than that,
- * and who had the CPU alone waits no longer for one. */
+/* Outside the plan, turns are in the order of virtual times: the CPU time that each has had. No more than a slice from
+ * that of the last one chosen counts: sleep saves up no more turns than that, and who had the CPU alone waits no
+ * longer for one. */
 static inline uint64_t vtime_of(uint64_t *own, uint64_t latest, uint64_t slice)
 {
     if (unlikely(*own > latest + slice))
@@ -218,7 +224,8 @@ static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *las
 
         if (likely(sleeps(owner)))
             continue;
-        breathe(cpu, &looks);
+        if (breathe(cpu, &looks))
+            return;
         if (!domain->reserve.period || !(run = help(cpu, owner)))
             continue;
         bool mine = cpu->turn_rank == RANK_RESERVE && owner == lasting;
@@ -231,24 +238,22 @@ static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *las
         if (!has_time(cpu, &domain->reserve, mine, now, &deadline))
             continue;
         if (!best->run || mine)
-            *best = (struct choice){run,        owner, &domain->reserve, RANK_RESERVE, SLOT_NONE,
-                                    TIME_NEVER, 0};
+            *best = (struct choice){run, owner, RANK_RESERVE, NULL, TIME_NEVER, 0};
     }
 }
 
-/* The first slot from i on whose owner does not sleep. */
-static uint32_t awake(const struct cpu *cpu, uint32_t i) REQUIRES(cpu->lock)
+/* The first slot from this on whose owner does not sleep. */
+static inline struct slot *awake(struct slot *slot, const struct slot *end)
 {
-    while (i < cpu->slots && sleeps(*cpu->slot[i].vcpu))
-        i++;
-    return i;
+    while (slot < end && sleeps(*slot->vcpu))
+        slot++;
+    return slot;
 }
 
 /* A slot as a choice, if it can run and is better than what was found. mine: its turn lasts. */
-static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t vtime, uint64_t now,
+static inline void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t key, uint64_t now,
                         struct choice *best) REQUIRES(cpu->lock)
 {
-    const struct slot *slot = &cpu->slot[i];
     struct vcpu *owner = *slot->vcpu, *run = help(cpu, owner);
     bool by_deadline = slot->flags & KEEL_SLOT_EDF;
     uint64_t deadline = TIME_NEVER;
@@ -259,35 +264,69 @@ static inline void look(struct cpu *cpu, uint32_t i, bool mine, uint64_t vtime, 
         deadline = TIME_NEVER;
     else if (best->run && (deadline > best->deadline || (deadline == best->deadline && !mine)))
         return;
-    *best = (struct choice){run, owner, slot->bucket, RANK_PLAN + slot->rank, i, deadline, vtime};
+    *best = (struct choice){run, owner, RANK_PLAN + slot->rank, slot, deadline, key};
 }
 
+/* Runs elsewhere, or may not run here. */
+static inline bool away(const struct cpu *cpu, const struct vcpu *owner)
+{
+    return owner != cpu->current &&
+           (__atomic_load_n(&owner->state, __ATOMIC_RELAXED) == VCPU_RUNNING ||
+            !(owner->domain->cpus >> cpu->index & 1));
+}
+
+/* How much more a slot has had among its equals than was due, in virtual time, within bounds. Sleep is no lack, and
+ * who lacks something because it is away (its weight is 0) does not hold the mean back for long: else all
+ * others would be ahead of it as far as counts, and the same. */
+static inline int64_t lead_of(const struct cpu *cpu, struct slot *slot, uint64_t mean,
+                              int64_t *weight)
+{
+    int64_t slice = (int64_t)slot->slice, lead = (int64_t)(slot->vtime - mean);
+
+    *weight = slot->weight;
+    if (likely(lead >= -slice / LACK_AWAY && lead <= LEAD_MAX * slice))
+        return lead;
+    if (lead < -slice || lead > 0) {
+        lead = lead < 0 ? -slice : LEAD_MAX * slice;
+        slot->vtime = mean + (uint64_t)lead;
+    }
+    if (lead < 0 && away(cpu, *slot->vcpu))
+        *weight = 0;
+    return lead;
+}
+
+/* Equals share by weight: EEVDF (Stoica, Abdel-Wahab, Jeffay et al., RTSS 1996). What each has had by weight is its
+ * virtual time; at their mean, all have what is due. Who has had more is not eligible, and of the others the turn
+ * that would end first in virtual time is next. The mean is that of the last look, over those who wanted to run. */
 static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
                         struct choice *best) REQUIRES(cpu->lock)
 {
-    bool cut = now < cpu->cut_until && cpu->cut_slot < cpu->slots;
+    const struct slot *end = &cpu->slot[cpu->slots];
+    const struct slot *cut = now < cpu->cut_until ? cpu->cut_slot : NULL;
     uint32_t looks = 0;
 
-    for (uint32_t i = cut ? 0 : awake(cpu, 0); i < cpu->slots; i = awake(cpu, i + 1)) {
-        struct slot *slot = &cpu->slot[i];
-        bool mine = i == cpu->turn_slot && *slot->vcpu == lasting;
-        bool by_deadline = slot->flags & KEEL_SLOT_EDF;
-        uint64_t vtime =
-            mine || by_deadline ? 0 : vtime_of(&slot->vtime, *slot->equals, slot->slice);
+    for (struct slot *slot = awake(cpu->slot, end); slot < end && !best->run;) {
+        uint64_t *equals = slot->equals, mean = *equals;
+        int64_t leads = 0, weights = 0;
 
-        if (best->run && RANK_PLAN + slot->rank > best->rank)
-            break;
-        if (unlikely(cut) && slot->rank == cpu->slot[cpu->cut_slot].rank) {
-            look(cpu, cpu->cut_slot, false, 0, now, best);
-            if (likely(best->run))
-                break;
-            cpu->cut_until = 0;
-            cut = false;
+        for (; slot < end && slot->equals == equals; slot = awake(slot + 1, end)) {
+            bool mine = slot == cpu->turn_slot && *slot->vcpu == lasting;
+            bool by_deadline = slot->flags & KEEL_SLOT_EDF;
+            int64_t weight, lead = lead_of(cpu, slot, mean, &weight);
+            uint64_t key = slot->vtime + (lead <= 0 ? slot->slice : VTIME_LATER);
+
+            leads += lead * weight;
+            weights += weight;
+            if (mine || by_deadline || slot == cut)
+                key = 0;
+            if (!by_deadline && key >= best->key)
+                continue;
+            if (breathe(cpu, &looks))
+                return;
+            look(cpu, slot, mine, key, now, best);
         }
-        if (!by_deadline && vtime >= best->vtime)
-            continue;
-        breathe(cpu, &looks);
-        look(cpu, i, mine, vtime, now, best);
+        if (likely(weights))
+            *equals = mean + (uint64_t)(leads / weights);
     }
 }
 
@@ -295,17 +334,17 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
 static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting, struct choice *best)
     REQUIRES(cpu->lock)
 {
-    uint32_t i = cpu->turn_slot;
+    struct slot *slot = cpu->turn_slot;
     struct vcpu *run;
     uint64_t end;
 
-    if (!lasting || best->rank >= cpu->turn_rank || i >= cpu->slots)
+    if (!lasting || best->rank >= cpu->turn_rank || !slot || slot >= &cpu->slot[cpu->slots])
         return;
-    end = cpu->turn_start + cpu->slot[i].min_run;
-    if (now >= end || *cpu->slot[i].vcpu != lasting || !(run = help(cpu, lasting)))
+    end = cpu->turn_start + slot->min_run;
+    if (now >= end || *slot->vcpu != lasting || !(run = help(cpu, lasting)))
         return;
     cpu->next_refill = min(cpu->next_refill, end);
-    *best = (struct choice){run, lasting, cpu->turn_bucket, cpu->turn_rank, i, TIME_NEVER, 0};
+    *best = (struct choice){run, lasting, cpu->turn_rank, slot, TIME_NEVER, 0};
 }
 
 /* Whatever is ready and not limited hard. */
@@ -317,7 +356,7 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
 
     if (cpu->turn_rank == RANK_BACKGROUND && lasting &&
         !(cpu->hard[lasting->domain->id] >> lasting->index & 1) && (run = help(cpu, lasting))) {
-        *best = (struct choice){run, lasting, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER, 0};
+        *best = (struct choice){run, lasting, RANK_BACKGROUND, NULL, TIME_NEVER, 0};
         return;
     }
     for (uint32_t word = 0; word < VCPUS_TOTAL / 64; word++) {
@@ -329,12 +368,12 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
             uint64_t vtime = vtime_of(&vcpu->vtime, cpu->background, cpu->slice);
 
-            breathe(cpu, &looks);
-            if (vtime >= best->vtime || !vcpu->domain ||
+            if (breathe(cpu, &looks))
+                return;
+            if (vtime >= best->key || !vcpu->domain ||
                 (cpu->hard[vcpu->domain->id] >> vcpu->index & 1) || help(cpu, vcpu) != vcpu)
                 continue;
-            *best =
-                (struct choice){vcpu, vcpu, NULL, RANK_BACKGROUND, SLOT_NONE, TIME_NEVER, vtime};
+            *best = (struct choice){vcpu, vcpu, RANK_BACKGROUND, NULL, TIME_NEVER, vtime};
         }
     }
 }
@@ -352,7 +391,8 @@ static struct vcpu *starving(struct cpu *cpu, bool tick) REQUIRES(cpu->lock)
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
             const struct domain *domain = vcpu->domain;
 
-            breathe(cpu, &looks);
+            if (breathe(cpu, &looks))
+                return NULL;
             if (vcpu->cpu != cpu->index || vcpu == cpu->current || help(cpu, vcpu) != vcpu ||
                 ((cpu->hard[domain->id] >> vcpu->index & 1) &&
                  !(domain->flags & KEEL_DOMAIN_LIMITS_FALL)))
@@ -384,33 +424,45 @@ static not_inline bool choose_starving(struct cpu *cpu, uint64_t now, struct vcp
     cpu->next_refill = end;
     if (run) {
         domains[cpu->planner >> 32].starves |= cpu->lease_end < TIME_NEVER;
-        *best = (struct choice){run, owner, NULL, RANK_STARVING, SLOT_NONE, TIME_NEVER, 0};
+        *best = (struct choice){run, owner, RANK_STARVING, NULL, TIME_NEVER, 0};
     }
     return run;
+}
+
+/* The one that is ready, while nothing runs, needs no comparison. False: no slot of its has time, or a reserve counts. */
+static inline bool choose_only(struct cpu *cpu, uint64_t now, struct vcpu *only,
+                               struct choice *best) REQUIRES(cpu->lock)
+{
+    uint32_t i = cpu->place[only->domain->id][only->index];
+    struct slot *slot = &cpu->slot[i];
+    uint64_t deadline;
+
+    if (i >= cpu->slots || only->domain->reserve.period ||
+        !has_time(cpu, slot->bucket, false, now, &deadline))
+        return false;
+    cpu->next_refill = cpu->review;
+    *slot->equals = slot->vtime;
+    *best = (struct choice){only, only, RANK_PLAN + slot->rank, slot, TIME_NEVER, 0};
+    return true;
 }
 
 /* `only`: the one that is ready while nothing runs, or NULL. */
 static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
 {
     struct vcpu *lasting = now < cpu->slice_end ? cpu->owner : NULL; /* its turn may go on */
-    uint64_t plans, deadline;
+    uint64_t plans;
 
     lock_take(&cpu->lock);
+    if (only && now < cpu->review && choose_only(cpu, now, only, best)) {
+        lock_release(&cpu->lock);
+        return;
+    }
     do {
-        *best = (struct choice){.vtime = UINT64_MAX};
+        *best = (struct choice){.key = UINT64_MAX};
         plans = cpu->plans;
         if (unlikely(now >= cpu->review) && choose_starving(cpu, now, lasting, best))
             continue;
         cpu->next_refill = cpu->review;
-        uint32_t i = only ? cpu->place[only->domain->id][only->index] : SLOT_NONE;
-        const struct slot *slot = &cpu->slot[i];
-
-        if (i < cpu->slots && !only->domain->reserve.period &&
-            has_time(cpu, slot->bucket, false, now, &deadline)) {
-            *best =
-                (struct choice){only, only, slot->bucket, RANK_PLAN + slot->rank, i, TIME_NEVER, 0};
-            break;
-        }
         choose_reserve(cpu, now, lasting, best);
         if (best->run)
             continue;
@@ -425,21 +477,21 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
 
 void dispatch_account(struct cpu *cpu)
 {
-    uint64_t now = time_now();
+    uint64_t now = time_now(), ran = now - cpu->since;
 
-    if (cpu->owner) {
-        cpu->owner->run_time += now - cpu->since;
-        *cpu->turn_vtime += (now - cpu->since) * cpu->turn_pace / PACE_DEFAULT;
-    }
     cpu->since = now;
+    if (cpu->owner) {
+        cpu->owner->run_time += ran;
+        *cpu->turn_vtime += ran * cpu->turn_pace / PACE_DEFAULT;
+    }
 }
 
 /* As of the last accounting. next: whose turn begins, or NULL. A turn that lasts, but must give way, goes on before
  * its equals', until it would have ended; not where deadlines count. */
 static void turn_end(struct cpu *cpu, struct vcpu *next) NO_LOCK_ANALYSIS
 {
-    if (!sleeps(cpu->owner) && cpu->since < cpu->slice_end && cpu->turn_slot < SLOT_NONE &&
-        *cpu->slot[cpu->turn_slot].vcpu == cpu->owner && !cpu->by_deadline) {
+    if (!sleeps(cpu->owner) && cpu->since < cpu->slice_end && cpu->turn_slot &&
+        *cpu->turn_slot->vcpu == cpu->owner && !cpu->by_deadline) {
         cpu->cut_slot = cpu->turn_slot;
         cpu->cut_until = cpu->slice_end;
     }
@@ -453,27 +505,31 @@ static void turn_end(struct cpu *cpu, struct vcpu *next) NO_LOCK_ANALYSIS
 
 static void turn_begin(struct cpu *cpu, const struct choice *choice) NO_LOCK_ANALYSIS
 {
-    struct slot *slot = choice->slot < SLOT_NONE ? &cpu->slot[choice->slot] : NULL;
+    struct slot *slot = choice->slot;
     uint64_t slice = cpu->slice;
 
     cpu->turn_start = cpu->since;
     cpu->turn_vtime = slot ? &slot->vtime : &choice->owner->vtime;
     cpu->turn_pace = slot ? slot->pace : PACE_DEFAULT;
-    if (unlikely(choice->vtime)) {
-        uint64_t *equals = slot ? slot->equals : &cpu->background;
-
-        *cpu->turn_vtime = choice->vtime;
-        *equals = choice->vtime > *equals ? choice->vtime : *equals;
+    if (unlikely(!slot && choice->key)) {
+        *cpu->turn_vtime = choice->key;
+        if (choice->key > cpu->background)
+            cpu->background = choice->key;
     }
-    if (choice->slot == cpu->cut_slot && cpu->cut_until > cpu->turn_start) {
-        slice = cpu->cut_until - cpu->turn_start;
+    if (unlikely(cpu->cut_until > cpu->turn_start) && slot &&
+        slot->equals == cpu->cut_slot->equals) {
+        if (slot == cpu->cut_slot)
+            slice = cpu->cut_until - cpu->turn_start;
         cpu->cut_until = 0;
     }
     cpu->turn_rank = (uint16_t)choice->rank;
-    cpu->turn_slot = choice->slot;
-    cpu->turn_bucket = choice->bucket;
-    if (choice->bucket)
-        slice = cpu->turn_drawn = bucket_draw(choice->bucket, slice, cpu->since);
+    cpu->turn_slot = slot;
+    if (slot)
+        cpu->turn_bucket = slot->bucket;
+    else if (choice->rank == RANK_RESERVE)
+        cpu->turn_bucket = &choice->owner->domain->reserve;
+    if (cpu->turn_bucket)
+        slice = cpu->turn_drawn = bucket_draw(cpu->turn_bucket, slice, cpu->since);
     cpu->slice_end = cpu->turn_start + slice;
 }
 
@@ -534,7 +590,7 @@ void dispatch(struct cpu *cpu)
 {
     uint64_t idle = 1ul << cpu->index;
     bool announced = __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & idle;
-    struct choice choice = {0};
+    struct choice choice;
     struct vcpu *only = NULL;
 
     __atomic_store_n(&cpu->shown_rank, RANK_NONE, __ATOMIC_RELAXED);
@@ -544,6 +600,7 @@ void dispatch(struct cpu *cpu)
         __atomic_store_n(&cpu->resched, false, __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         cpu->next_refill = TIME_NEVER;
+        choice.run = choice.owner = NULL;
         if (cpu->current || ready_any(cpu, &only))
             choose(cpu, cpu->since, only, &choice);
         if (choice.run || announced)
@@ -581,12 +638,13 @@ void dispatch(struct cpu *cpu)
  * looked who is READY, and none while it looks: either it has seen this one, or this one is told. What a
  * service runs as may be the rank of the best of those who wait for it. A plan that is replaced meanwhile is
  * no harm: the CPU is told of that, too. */
-static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK_ANALYSIS
+static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu,
+                         bool reserve) NO_LOCK_ANALYSIS
 {
     uint16_t shown = __atomic_load_n(&cpu->shown_rank, __ATOMIC_SEQ_CST);
     uint32_t i;
 
-    if (vcpu->domain->reserve.period || cpu->by_deadline)
+    if (reserve || cpu->by_deadline)
         return true;
     if (vcpu->user)
         return __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED) < shown;
@@ -594,45 +652,43 @@ static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu) NO_LOCK
     return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].rank : RANK_BACKGROUND) < shown;
 }
 
-/* Who wakes up has a reserve, which leaves the plan some time first. */
-static not_inline void reserve_begin(struct domain *domain)
-{
-    __atomic_store_n(&domain->reserve_due, time_now() + time_from_ns(domain->params.reserve_delay),
-                     __ATOMIC_RELAXED);
-}
-
-static in_line void wake(struct vcpu *vcpu)
+static in_line void wake(struct vcpu *vcpu, bool reserve)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
     uint64_t cpus = vcpu->domain->cpus;
     uint32_t target = vcpu->cpu;
     uint64_t idle;
 
-    if (unlikely(vcpu->domain->reserve.period))
-        reserve_begin(vcpu->domain);
     dispatch_ready(vcpu);
     idle = __atomic_load_n(&cpus_idle, __ATOMIC_SEQ_CST) & cpus;
     if (loaded != CPU_NONE)
         target = loaded; /* which lets go of it, if it is to run elsewhere */
     else if (idle && !(idle >> target & 1))
         target = (uint32_t)__builtin_ctzl(idle);
-    if (idle || wins(cpu_at(target), vcpu))
+    if (idle || wins(cpu_at(target), vcpu, reserve))
         cpu_kick(target);
 }
 
-/* Apart, or the common path would keep registers for it. */
-static not_inline void wake_traced(struct vcpu *vcpu)
+/* Who has a reserve, which leaves the plan some time first, or is traced. Apart, or the common path would keep
+ * registers for it. */
+static not_inline void wake_seldom(struct vcpu *vcpu)
 {
-    trace_write(KEEL_TRACE_WAKE, vcpu, vcpu->cpu);
-    wake(vcpu);
+    struct domain *domain = vcpu->domain;
+    bool reserve = domain->reserve.period;
+
+    trace(KEEL_TRACE_WAKE, vcpu, vcpu->cpu);
+    if (reserve)
+        __atomic_store_n(&domain->reserve_due,
+                         time_now() + time_from_ns(domain->params.reserve_delay), __ATOMIC_RELAXED);
+    wake(vcpu, reserve);
 }
 
 void dispatch_wake(struct vcpu *vcpu)
 {
-    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED)))
-        wake_traced(vcpu);
+    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED) || vcpu->domain->reserve.period))
+        wake_seldom(vcpu);
     else
-        wake(vcpu);
+        wake(vcpu, false);
 }
 
 void dispatch_yield(struct cpu *cpu)
@@ -692,11 +748,11 @@ static void slot_make(struct cpu *cpu, struct bucket *buckets, struct slot *made
     slot->rank = entry->rank;
     slot->flags = entry->flags;
     slot->min_run = time_from_ns(entry->min_run);
-    slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / (entry->weight ?: KEEL_WEIGHT_DEFAULT);
+    slot->weight = (uint16_t)(entry->weight ?: KEEL_WEIGHT_DEFAULT);
+    slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / slot->weight;
     slot->slice = slice * slot->pace / PACE_DEFAULT;
-    slot->vtime = 0;
-    slot->latest = VTIME_FIRST;
-    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].latest;
+    slot->mean = VTIME_FIRST;
+    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].mean;
 }
 
 /* Between so many buckets or slots interrupts come in; only to put the list in place they don't. */
@@ -708,6 +764,7 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
     struct cpu *cpu = cpu_at(plan->cpu);
     struct bucket *buckets = cpu_at((uint32_t)__builtin_ctzl(cpus))->bucket; /* of the group */
     uint64_t now = time_now(), slice = time_from_ns(plan->slice ? plan->slice : SLICE_DEFAULT_NS);
+    uint64_t lead[KEEL_SLOTS_MAX];
     struct slot made[KEEL_SLOTS_MAX];
     bool stale, early;
     uint32_t n = 0;
@@ -719,6 +776,11 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
         cpu->planner = planner;
         cpu->epoch = plan->epoch;
         cpu->committed = now;
+        for (uint32_t i = 0; i < plan->nslots; i++) {
+            uint32_t old = slots[i].status ? SLOT_NONE : cpu->place[slots[i].domain][slots[i].vcpu];
+
+            lead[i] = old < cpu->slots ? cpu->slot[old].vtime - *cpu->slot[old].equals : 0;
+        }
     }
     lock_release(&cpu->lock);
     if (stale || early)
@@ -729,8 +791,10 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
     for (uint32_t i = 0; i < plan->nslots; i++) {
         if (i % COMMIT_STEP == 0)
             cpu_window();
-        if (slots[i].status == 0)
-            slot_make(cpu, buckets, made, n++, slice, &slots[i]);
+        if (slots[i].status == 0) {
+            slot_make(cpu, buckets, made, n, slice, &slots[i]);
+            made[n++].vtime = VTIME_FIRST + lead[i];
+        }
     }
     cpu_window();
     lock_take(&cpu->lock);

@@ -20,6 +20,7 @@
 #define RANK_BACKGROUND 0x200u
 #define PACE_DEFAULT (1u << 16)
 #define VTIME_FIRST (1ul << 62) /* more than any slice, and further from its end than any time */
+#define VTIME_LATER (1ul << 62) /* behind whoever is eligible */
 #define RANK_NONE 0xffffu /* nothing runs, or it is being chosen */
 #define SLICE_DEFAULT_NS 5000000u
 #define SLICE_MIN_NS 100000u /* shorter ones would leave a CPU no time but the kernel's */

@@ -767,7 +767,7 @@ START_TEST(who_wakes_alone_has_its_slot)
         vcpu_kick(domains[d].vcpu[0]);
         settle();
         ck_assert_ptr_eq(cpu->owner, domains[d].vcpu[0]);
-        ck_assert_ptr_eq(*cpu->slot[cpu->turn_slot].vcpu, domains[d].vcpu[0]);
+        ck_assert_ptr_eq(*cpu->turn_slot->vcpu, domains[d].vcpu[0]);
         ck_assert_uint_eq(cpu->turn_rank, RANK_PLAN + (d == 4 ? 1 : 3));
         ck_assert_int_eq(cpu->turn_bucket != NULL, d == 2);
         sleep_current(0);
@@ -788,6 +788,7 @@ START_TEST(an_early_alarm_ends_no_turn)
     sleep_current(0);
     ck_assert_uint_eq(cpu_at(0)->arch.timer, MS); /* of the turn that ended early */
     vcpu_kick(domains[1].vcpu[0]);
+    settle();
     vcpu_kick(domains[2].vcpu[0]);
     settle();
     run_until(MS + 1);

@@ -478,7 +478,7 @@ static uint64_t weight_of(const struct plan *its, uint32_t n)
     return n < SLOTS && its->slot[n].weight ? its->slot[n].weight : KEEL_WEIGHT_DEFAULT;
 }
 
-/* Equals that want the CPU all the time: what they have had by weight is never further apart than two slices of
+/* Equals that want the CPU all the time: what they have had by weight is never further apart than three slices of
  * each: as it was when they began to share, and now. A weight is as exact as the kernel's arithmetic. */
 static void shares_check(uint32_t c)
 {
@@ -494,7 +494,7 @@ static void shares_check(uint32_t c)
             double wa = (double)weight_of(its, i), wb = (double)weight_of(its, j);
             double ahead = (double)(a->had - a->had_at[j]) / wa;
             double behind = (double)(b->had - b->had_at[i]) / wb;
-            double slices = 2 * (double)its->slice * (1 / wa + 1 / wb);
+            double slices = 3 * (double)its->slice * (1 / wa + 1 / wb);
 
             must(ahead - behind <= slices + ahead * 0.005);
         }
@@ -566,6 +566,12 @@ static uint32_t best_rank(bool sure)
     return best;
 }
 
+/* Its number in the plan, or SLOT_NONE. */
+static uint32_t turn_slot_of(const struct cpu *cpu)
+{
+    return cpu->turn_slot ? (uint32_t)(cpu->turn_slot - cpu->slot) : SLOT_NONE;
+}
+
 /* For who looks for a mistake. */
 static void describe(void)
 {
@@ -577,7 +583,7 @@ static void describe(void)
             stderr,
             "CPU %u: runs %d for %d, rank %u slot %u, turn %lu to %lu, timer %lu, lease %lu, idle %lu, pending %u\n",
             c, cpu->current ? cpu->current->id : -1, cpu->owner ? cpu->owner->id : -1,
-            cpu->turn_rank, cpu->turn_slot, cpu->turn_start, cpu->slice_end, cpu->arch.timer,
+            cpu->turn_rank, turn_slot_of(cpu), cpu->turn_start, cpu->slice_end, cpu->arch.timer,
             its->lease_end, cpus_idle >> c & 1, pending(c));
         for (uint32_t i = 0; i < its->slots; i++)
             fprintf(stderr, "  slot %u: %u.%u rank %u bucket %u flags %u min_run %u weight %u\n", i,
@@ -632,7 +638,7 @@ static bool turn_goes_on(uint32_t c)
     const struct cpu *cpu = cpu_at(c);
 
     return its->owner && its->owner == cpu->owner && its->start == cpu->turn_start &&
-           its->rank == cpu->turn_rank && its->turn_slot == cpu->turn_slot &&
+           its->rank == cpu->turn_rank && its->turn_slot == turn_slot_of(cpu) &&
            its->pot == pot_of(cpu->turn_bucket) && (!its->pot || its->drawn == cpu->turn_drawn);
 }
 
@@ -674,7 +680,7 @@ static void turn_begin(uint32_t c)
     its->pot = from;
     its->start = cpu->turn_start;
     its->rank = cpu->turn_rank;
-    its->turn_slot = cpu->turn_slot;
+    its->turn_slot = turn_slot_of(cpu);
     its->drawn = from ? cpu->turn_drawn : its->end - its->start;
     must(its->again || its->end == its->start + its->drawn);
     must(its->again || its->drawn <= its->slice || its->end <= its->old_end);
@@ -700,7 +706,7 @@ static struct before before_of(uint32_t c)
     const struct cpu *cpu = cpu_at(c);
 
     return (struct before){cpu->owner && bare.now < cpu->slice_end ? cpu->owner : NULL,
-                           cpu->turn_start, cpu->turn_slot, cpu->turn_rank};
+                           cpu->turn_start, turn_slot_of(cpu), cpu->turn_rank};
 }
 
 /* A turn has its slot's min_run, but for the reserve. */
@@ -769,7 +775,7 @@ static void choice_check(uint32_t c, const struct before *before, uint32_t cut_s
 
         if (other->rank != cpu->turn_rank)
             continue;
-        if (other->owner == cpu->owner && other->slot == cpu->turn_slot)
+        if (other->owner == cpu->owner && other->slot == turn_slot_of(cpu))
             chosen = other;
         if (other->owner == before->lasting && other->rank == before->rank &&
             other->slot == before->slot && other->sure && !deadline)
@@ -783,7 +789,7 @@ static void choice_check(uint32_t c, const struct before *before, uint32_t cut_s
     /* Its equals do not end it, but for one whose turn it was to be still. */
     if (goes_on && !with && !(chosen->slot == cut_slot && bare.now < cut_end)) {
         must(cpu->owner == before->lasting);
-        must(cpu->turn_slot != before->slot || cpu->turn_start == before->start);
+        must(turn_slot_of(cpu) != before->slot || cpu->turn_start == before->start);
     }
     if (test.exact && with && !without) {
         must(chosen->deadline == earliest || only_one());
