@@ -39,7 +39,6 @@
 #define STAYS_NS        100000000ull /* who sleeps is not brought elsewhere again */
 #define PIECES_MAX      8u
 #define SETS_MAX        32u
-#define SPARE_MAX       32u /* slots for what is left over */
 #define CLASSES_MAX     48u
 #define RANK_SLEEPERS   0u
 #define RANK_CLASSES    1u
@@ -500,10 +499,9 @@ static bool place_before(const struct unit *a, const struct unit *b)
     return chooses_a != chooses_b ? chooses_a : a->rate > b->rate;
 }
 
-/* Those who would rather be somewhere first, the largest first. */
-static void place_whole(void)
+/* Those that want all they can get: those who would rather be somewhere first, the largest first. */
+static uint32_t busy_sort(struct unit **order)
 {
-    struct unit *order[POLICY_VCPUS_MAX];
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < credit2.n; i++) {
@@ -518,6 +516,14 @@ static void place_whole(void)
         order[at] = unit;
         n++;
     }
+    return n;
+}
+
+static void place_whole(void)
+{
+    struct unit *order[POLICY_VCPUS_MAX];
+    uint32_t n = busy_sort(order);
+
     for (uint32_t i = 0; i < n; i++) {
         int cpu = cpu_whole(order[i], order[i]->soft);
 
@@ -549,28 +555,36 @@ static void place_split(void)
     }
 }
 
-/* One CPU after the other is filled, and who does not fit goes on on the next: nobody is on more than two. */
-static void place_wrapped(void)
+/* One CPU after the other is filled, with whoever fits, the largest first; the largest of those that are left over
+ * takes the rest, and goes on on the next: it is least hurt by that. */
+static void place_filled(void)
 {
-    uint64_t cpus = credit2.machine;
+    struct unit *order[POLICY_VCPUS_MAX], *on = NULL;
+    uint32_t n = busy_sort(order);
+    uint64_t left = 0;
 
-    for (uint32_t i = 0; i < credit2.n; i++)
-        credit2.list[i]->pieces = 0;
     rooms_clear();
-    for (uint32_t i = 0; i < credit2.n && cpus; i++) {
-        struct unit *unit = credit2.list[i];
-        uint64_t left = unit->busy && !unit->off ? unit->rate : 0;
+    for (uint64_t cpus = credit2.machine; cpus; cpus &= cpus - 1) {
+        uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
 
-        while (cpus && left > ROUNDING && unit->pieces < PIECES_MAX) {
-            uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
+        if (on) {
             uint64_t rate = least(left, room[cpu]);
 
-            if (rate > ROUNDING)
-                piece_add(unit, cpu, rate);
+            piece_add(on, cpu, rate);
             left -= rate;
-            if (room[cpu] <= ROUNDING)
-                cpus &= cpus - 1;
+            if (left > ROUNDING)
+                continue;
+            on = NULL;
         }
+        for (uint32_t i = 0; i < n; i++)
+            if (!order[i]->pieces && order[i]->rate <= room[cpu] + ROUNDING)
+                piece_add(order[i], cpu, order[i]->rate);
+        for (uint32_t i = 0; i < n && !on && room[cpu] > ROUNDING; i++)
+            if (!order[i]->pieces) {
+                on = order[i];
+                left = on->rate - room[cpu];
+                piece_add(on, cpu, room[cpu]);
+            }
     }
 }
 
@@ -589,11 +603,11 @@ static void place(void)
             continue;
         for (uint32_t j = 0; j < unit->pieces; j++)
             placed += unit->piece[j].rate;
-        wrap |= placed + ONE / 50 < unit->rate;
+        wrap |= unit->pieces != 1 || placed + ONE / 50 < unit->rate;
         anywhere &= !(credit2.machine & ~unit->cpus);
     }
     if (wrap && anywhere)
-        place_wrapped();
+        place_filled();
 }
 
 /* Plans. */
@@ -631,12 +645,13 @@ static void buckets_unused_free(void)
     memset(credit2.bucket_used, 0, sizeof credit2.bucket_used);
 }
 
-/* So long that a turn is worth its switch. */
+/* So long that a turn is worth its switch: its own, and that of the others where nearly all is due to it. */
 static uint64_t period_of(uint64_t rate, bool cap)
 {
+    uint64_t part = rate < ONE ? least(rate, ONE - rate) : rate;
     uint64_t period = PERIOD_NS, budget = cap ? CAP_LEAST_NS : BUDGET_LEAST_NS;
 
-    for (uint32_t i = 0; i < PERIOD_DOUBLE && rate * period / ONE < budget; i++)
+    for (uint32_t i = 0; i < PERIOD_DOUBLE && part * period / ONE < budget; i++)
         period *= 2;
     return period;
 }
@@ -861,32 +876,34 @@ static void classes_order(uint8_t *order)
     }
 }
 
-/* Whether all on this CPU are equal, and need no numbers to share it equally. */
-static bool alone(const struct made *made)
+/* What is due is its weight: it is so also while others sleep, or have more to do. */
+static uint32_t slot_weight(const struct unit *unit, int piece)
 {
-    return nclasses == 1 && !made->slots && classes[0].key.use == USE_CLASS;
+    uint64_t weight = unit->piece[piece].rate * KEEL_WEIGHT_MAX / ONE;
+
+    return weight ? (uint32_t)least(weight, KEEL_WEIGHT_MAX) : 1;
 }
 
-static void make_classes(struct made *made)
+static void make_classes(struct made *made, uint16_t cpu)
 {
-    bool equal = alone(made);
     uint8_t order[CLASSES_MAX];
+    uint32_t caps = 0;
 
     classes_order(order);
+    for (uint32_t i = 0; i < nclasses; i++)
+        caps += classes[i].key.use == USE_CAP;
     for (uint32_t i = 0; i < nclasses; i++) {
         struct class *class = &classes[order[i]];
+        bool cap = class->key.use == USE_CAP;
 
-        if (class->key.use == USE_CAP) {
-            class->bucket = cap_bucket(made, (uint16_t) class->key.id);
-        } else if (equal) {
-            class->bucket = KEEL_BUCKET_NONE;
-        } else {
-            class->bucket = bucket_of(class->key);
-            bucket_add(made, class->bucket, class->rate);
-        }
+        class->bucket = cap ? cap_bucket(made, (uint16_t) class->key.id) : KEEL_BUCKET_NONE;
         for (uint32_t j = 0; j < credit2.n; j++)
-            if (class_of[j] == order[i])
-                slot_add(made, credit2.list[j], class->bucket, RANK_CLASSES + i, credit2.ratelimit);
+            if (class_of[j] == order[i]) {
+                slot_add(made, credit2.list[j], class->bucket, RANK_CLASSES + (cap ? i : caps),
+                         credit2.ratelimit);
+                made->slot[made->slots - 1].weight =
+                    slot_weight(credit2.list[j], piece_on(credit2.list[j], cpu));
+            }
     }
 }
 
@@ -906,31 +923,10 @@ static bool restricted(const struct unit *unit, uint16_t cpu)
                                  credit2.cap[unit->domain] && !listed(unit, cpu));
 }
 
-static void make_rest(struct made *made, uint16_t cpu, bool equal)
+static void make_rest(struct made *made, uint16_t cpu)
 {
-    uint32_t space = KEEL_SLOTS_MAX - made->slots, n = 0, rank = RANK_CLASSES + nclasses;
-    uint64_t weights = 0;
+    uint32_t rank = RANK_CLASSES + nclasses;
 
-    for (uint32_t i = 0; i < credit2.n; i++) {
-        const struct unit *unit = credit2.list[i];
-
-        space -= space && restricted(unit, cpu);
-        if (piece_on(unit, cpu) < 0 || credit2.cap[unit->domain])
-            continue;
-        weights += weight_of(unit);
-        n++;
-    }
-    space = (uint32_t)least(space, SPARE_MAX);
-    for (uint32_t i = 0; i < credit2.n && n && n <= space && !equal; i++) {
-        const struct unit *unit = credit2.list[i];
-
-        if (piece_on(unit, cpu) < 0 || credit2.cap[unit->domain])
-            continue;
-        uint32_t count = n == 1 ? 1 : (uint32_t)((space - n) * weight_of(unit) / weights) + 1;
-
-        for (uint32_t j = 0; j < count; j++)
-            slot_add(made, unit, KEEL_BUCKET_NONE, rank, 0);
-    }
     for (uint32_t i = 0; i < credit2.n; i++) {
         const struct unit *unit = credit2.list[i];
 
@@ -945,18 +941,6 @@ static void make_rest(struct made *made, uint16_t cpu, bool equal)
             slot_add(made, unit, credit2.nothing, rank + 1, 0);
         }
     }
-}
-
-/* Whether somebody is to be corrected, so that commits are worth it. */
-static bool unfair(uint64_t now)
-{
-    if (credit2.flipped || credit2.drifted || now < credit2.made_at + CORRECTION_NS)
-        return false;
-    for (uint32_t i = 0; i < credit2.n; i++)
-        if (credit2.list[i]->credit > 2 * (int64_t)credit2.slice ||
-            credit2.list[i]->credit < -2 * (int64_t)credit2.slice)
-            return true;
-    return false;
 }
 
 static bool slot_same(const struct keel_plan_slot *a, const struct keel_plan_slot *b)
@@ -1002,14 +986,12 @@ static uint64_t make_all(uint64_t now)
             credit2.due[domain] = cap_due(domain);
     for (uint64_t cpus = credit2.machine; cpus; cpus &= cpus - 1) {
         uint16_t cpu = (uint16_t)__builtin_ctzll(cpus);
-        bool equal;
 
         memset(&made, 0, sizeof made);
         make_sleepers(&made, cpu);
         classes_collect(cpu);
-        equal = alone(&made);
-        make_classes(&made);
-        make_rest(&made, cpu, equal);
+        make_classes(&made, cpu);
+        make_rest(&made, cpu);
         if (made_same(&made, &credit2.made[cpu]))
             continue;
         credit2.made[cpu] = made;
@@ -1017,21 +999,6 @@ static uint64_t make_all(uint64_t now)
     }
     buckets_unused_free();
     return changed;
-}
-
-/* Who had least of what is due goes first. */
-static void order(struct keel_plan_slot *slot, uint32_t n)
-{
-    for (uint32_t i = 1; i < n; i++)
-        for (uint32_t j = i; j > 0 && slot[j].rank == slot[j - 1].rank &&
-                             credit2.unit[slot[j].domain][slot[j].vcpu].credit >
-                                 credit2.unit[slot[j - 1].domain][slot[j - 1].vcpu].credit;
-             j--) {
-            struct keel_plan_slot other = slot[j];
-
-            slot[j] = slot[j - 1];
-            slot[j - 1] = other;
-        }
 }
 
 /* The interface. */
@@ -1121,7 +1088,7 @@ static uint64_t awaited(void)
 static uint64_t look(const struct policy_snapshot *snapshot)
 {
     if (!look_all(snapshot))
-        return awaited() | (unfair(snapshot->now) ? make_all(snapshot->now) : 0);
+        return awaited();
     /* What was due before is no measure of what is due now. */
     for (uint32_t i = 0; i < credit2.n && credit2.flipped; i++)
         credit2.list[i]->credit = 0;
@@ -1156,7 +1123,6 @@ static bool plan(uint16_t cpu, uint32_t part, struct policy_plan *to)
     for (uint32_t i = 0; i < made->slots; i++)
         if (made->slot[i].bucket == KEEL_BUCKET_NONE || credit2.sent[made->slot[i].bucket])
             to->slot[to->plan.nslots++] = made->slot[i];
-    order(to->slot, to->plan.nslots);
     to->plan.slice = turn > credit2.ratelimit ? turn : credit2.ratelimit;
     return made->buckets > first + POLICY_BUCKETS_MAX;
 }
