@@ -4,10 +4,11 @@
  * who use little of theirs. It divides the machine every LOOK_NS; in between the kernel keeps to that:
  *
  *   rank 0          those who sleep much: they go first, within what is due to them all
- *   then            classes of equal weight, each with a bucket of what is due to it, the shortest period
- *                   first (rate-monotonic: with periods that divide each other all get theirs up to 100 %:
- *                   Han, Tyan, RTSS 1997); in a class the kernel shares equally
- *   then            what is left over, in turns of numbers that follow the weights
+ *   then            domains with a cap, each with a bucket of what is due to it, the shortest period first
+ *                   (rate-monotonic: with periods that divide each other all get theirs up to 100 %:
+ *                   Han, Tyan, RTSS 1997)
+ *   then            all others, each with the weight of what is due to it here
+ *   then            those with a cap, with what they may have beyond that
  *
  * Who is due what is max-min fairness by progressive filling (Bertsekas, Gallager, Data Networks, 6.5.2);
  * whoever fits on no CPU as a whole is split, first on one and last on the next (McNaughton, Management
@@ -32,17 +33,15 @@
 #define ROUNDING        (ONE / 1000)
 #define WEIGHT          256u
 #define WEIGHT_MAX      65535u
-#define CREDIT_MAX_NS   50000000ll
-#define CORRECT_NS      1000000000ll /* within which what somebody has not had is made up for */
 #define AGAIN_NS        30000000ull  /* between two plans, unless somebody came or went */
-#define CORRECTION_NS   200000000ull /* between two corrections */
 #define STAYS_NS        100000000ull /* who sleeps is not brought elsewhere again */
 #define PIECES_MAX      8u
 #define SETS_MAX        32u
-#define CLASSES_MAX     48u
-#define RANK_SLEEPERS   0u
-#define RANK_CLASSES    1u
-#define NEVER           UINT64_MAX
+#define BUCKETS_MAX \
+    50u /* of a CPU: two of a domain with a cap, one of those who sleep, one that is empty */
+#define RANK_SLEEPERS 0u
+#define RANK_BUSY     1u
+#define NEVER         UINT64_MAX
 
 /* A vCPU. */
 struct unit {
@@ -66,7 +65,6 @@ struct unit {
     uint64_t demand; /* of those who sleep: what they use; moving average */
     uint64_t rate;   /* what is due, by the plan */
     uint64_t share;  /* as just divided */
-    int64_t credit;  /* ns: what it has not had of that */
     uint32_t pieces;
     struct {
         uint16_t cpu;
@@ -75,30 +73,19 @@ struct unit {
 };
 
 /* What a bucket is for. */
-enum use { USE_NONE, USE_SLEEPERS, USE_CLASS, USE_SPLIT, USE_CAP, USE_REST, USE_NOTHING };
+enum use { USE_NONE, USE_SLEEPERS, USE_CAP, USE_REST, USE_NOTHING };
 
 struct key {
     uint8_t use;
-    uint16_t cpu; /* of USE_SLEEPERS, USE_CLASS, USE_SPLIT */
-    uint32_t id;  /* weight, domain << 16 | vCPU, domain */
-};
-
-/* Those of one weight, or one that is split, or a domain with a cap, on a CPU. */
-struct class
-{
-    struct key key;
-    uint64_t rate;
-    int64_t credit;
-    uint64_t period;
-    bool first, last; /* of a split one */
-    uint16_t bucket;
+    uint16_t cpu; /* of USE_SLEEPERS */
+    uint32_t id;  /* domain: of USE_CAP, USE_REST */
 };
 
 /* As last made: what is compared, and committed. */
 struct made {
     uint32_t slots, buckets;
     struct keel_plan_slot slot[KEEL_SLOTS_MAX];
-    struct keel_plan_bucket bucket[CLASSES_MAX + 2];
+    struct keel_plan_bucket bucket[BUCKETS_MAX];
 };
 
 static struct {
@@ -227,13 +214,6 @@ static bool unit_look(struct unit *unit, const struct keel_plan_vcpu *vcpu, uint
     unit->awake = awake;
     unit->looks = awake ? (uint8_t)least(unit->looks + 1u, LOOKS_AWAKE) : 0;
     unit->run_time = vcpu->run_time;
-    unit->credit += (int64_t)(unit->rate * passed / ONE) - (int64_t)had;
-    if (!unit->busy)
-        unit->credit = 0;
-    else if (unit->credit > CREDIT_MAX_NS)
-        unit->credit = CREDIT_MAX_NS;
-    else if (unit->credit < -CREDIT_MAX_NS)
-        unit->credit = -CREDIT_MAX_NS;
     unit->demand = (unit->demand * 3 + unit->use) / 4;
     return fresh || off != was_off || cpus != was_cpus;
 }
@@ -667,7 +647,7 @@ static void bucket_add(struct made *made, uint16_t bucket, uint64_t rate)
     for (uint32_t i = 0; i < made->buckets; i++)
         if (made->bucket[i].index == bucket)
             return;
-    if (made->buckets < CLASSES_MAX + 2)
+    if (made->buckets < BUCKETS_MAX)
         made->bucket[made->buckets++] = (struct keel_plan_bucket){
             .index = bucket, .budget = rate * period / ONE, .period = period};
 }
@@ -769,110 +749,48 @@ static void make_sleepers(struct made *made, uint16_t cpu)
     }
 }
 
-static struct key key_of(const struct unit *unit, uint16_t cpu)
-{
-    if (credit2.cap[unit->domain])
-        return (struct key){.use = USE_CAP, .id = unit->domain};
-    if (unit->pieces > 1)
-        return (struct key){
-            .use = USE_SPLIT, .cpu = cpu, .id = (uint32_t)unit->domain << 16 | unit->vcpu};
-    return (struct key){.use = USE_CLASS, .cpu = cpu, .id = weight_of(unit)};
-}
+/* A domain with a cap, and with somebody who is placed on this CPU. */
+struct capped {
+    uint16_t domain;
+    uint64_t rate; /* of those here, together */
+    uint64_t period;
+};
 
-/* Those with a cap can't make up for what they miss: they go first, within their cap. */
-static bool class_before(const struct class *a, const struct class *b)
+static struct capped capped[KEEL_DOMAINS_MAX];
+static uint32_t ncapped;
+
+/* The shortest period first: with periods that divide each other, that gives all of them what is due. */
+static bool capped_before(const struct capped *a, const struct capped *b)
 {
-    if ((a->key.use == USE_CAP) != (b->key.use == USE_CAP))
-        return a->key.use == USE_CAP;
-    if (a->first != b->first)
-        return a->first;
-    if (a->last != b->last)
-        return b->last;
     return a->period != b->period ? a->period < b->period : a->rate > b->rate;
 }
 
-static struct class classes[CLASSES_MAX];
-static uint32_t nclasses;
-static uint32_t class_of[POLICY_VCPUS_MAX]; /* on this CPU; CLASSES_MAX: it is not here */
-
-/* Which class has this key; if there are too many, that of the nearest weight. */
-static uint32_t class_find(struct key key)
+static void capped_collect(uint16_t cpu)
 {
-    uint32_t nearest = CLASSES_MAX, distance = UINT32_MAX;
+    uint64_t rate[KEEL_DOMAINS_MAX] = {0};
+    bool here[KEEL_DOMAINS_MAX] = {false};
 
-    for (uint32_t i = 0; i < nclasses; i++) {
-        uint32_t id = classes[i].key.id, apart = id > key.id ? id - key.id : key.id - id;
-
-        if (key_same(&classes[i].key, &key))
-            return i;
-        if (key.use == USE_CLASS && classes[i].key.use == USE_CLASS && apart < distance) {
-            nearest = i;
-            distance = apart;
-        }
-    }
-    return nclasses < CLASSES_MAX ? nclasses : nearest;
-}
-
-/* Who had less than was due gets more until CORRECT_NS later, and the others together no more than before. */
-static void classes_correct(void)
-{
-    uint64_t planned = 0, corrected = 0;
-
-    for (uint32_t i = 0; i < nclasses; i++) {
-        struct class *class = &classes[i];
-        int64_t more = class->credit * (int64_t)ONE / CORRECT_NS;
-
-        if (class->key.use == USE_CAP)
-            continue;
-        planned += class->rate;
-        if (more < 0)
-            class->rate -= least((uint64_t)-more, class->rate / 2);
-        else
-            class->rate += least((uint64_t)more, class->rate);
-        corrected += class->rate;
-    }
-    for (uint32_t i = 0; i < nclasses && corrected; i++)
-        if (classes[i].key.use != USE_CAP)
-            classes[i].rate = classes[i].rate * (planned >> 8) / (corrected >> 8);
-}
-
-static void classes_collect(uint16_t cpu)
-{
-    nclasses = 0;
     for (uint32_t i = 0; i < credit2.n; i++) {
         const struct unit *unit = credit2.list[i];
         int piece = piece_on(unit, cpu);
-        struct key key = key_of(unit, cpu);
-        uint32_t j = piece < 0 ? CLASSES_MAX : class_find(key);
 
-        class_of[i] = j;
-        if (j == CLASSES_MAX)
-            continue; /* it has what is left over */
-        if (j == nclasses)
-            classes[nclasses++] = (struct class){.key = key, .last = true};
-        classes[j].first |= piece > 0;
-        classes[j].last &= unit->pieces > 1 && piece == 0;
-        classes[j].rate += unit->piece[piece].rate;
-        classes[j].credit += piece == 0 ? unit->credit : 0;
-        if (key.use == USE_CAP)
-            classes[j].rate = least(classes[j].rate, cap_of(unit->domain));
+        if (piece < 0)
+            continue;
+        here[unit->domain] = true;
+        rate[unit->domain] += unit->piece[piece].rate;
     }
-    classes_correct();
-    for (uint32_t i = 0; i < nclasses; i++)
-        classes[i].period = classes[i].key.use == USE_CAP
-                                ? period_of(credit2.due[classes[i].key.id], true)
-                                : period_of(classes[i].rate, false);
-}
+    ncapped = 0;
+    for (uint16_t domain = 0; domain < KEEL_DOMAINS_MAX; domain++) {
+        struct capped one = {domain, least(rate[domain], cap_of(domain)),
+                             period_of(credit2.due[domain], true)};
+        uint32_t at = ncapped;
 
-/* The order of ranks. */
-static void classes_order(uint8_t *order)
-{
-    for (uint32_t i = 0; i < nclasses; i++) {
-        uint32_t j = i;
-
-        for (; j > 0 && class_before(&classes[i], &classes[order[j - 1]]); j--)
-            order[j] = order[j - 1];
-        order[j] = (uint8_t)i;
+        if (!credit2.cap[domain] || !here[domain])
+            continue;
+        for (; at > 0 && capped_before(&one, &capped[at - 1]); at--)
+            capped[at] = capped[at - 1];
+        capped[at] = one;
+        ncapped++;
     }
 }
 
@@ -884,27 +802,28 @@ static uint32_t slot_weight(const struct unit *unit, int piece)
     return weight ? (uint32_t)least(weight, KEEL_WEIGHT_MAX) : 1;
 }
 
-static void make_classes(struct made *made, uint16_t cpu)
+/* A slot for each that is placed here: of this domain, if it has a cap, or of all without one. */
+static void make_placed(struct made *made, uint16_t cpu, const struct capped *of, uint32_t rank)
 {
-    uint8_t order[CLASSES_MAX];
-    uint32_t caps = 0;
+    for (uint32_t i = 0; i < credit2.n; i++) {
+        const struct unit *unit = credit2.list[i];
+        int piece = piece_on(unit, cpu);
 
-    classes_order(order);
-    for (uint32_t i = 0; i < nclasses; i++)
-        caps += classes[i].key.use == USE_CAP;
-    for (uint32_t i = 0; i < nclasses; i++) {
-        struct class *class = &classes[order[i]];
-        bool cap = class->key.use == USE_CAP;
-
-        class->bucket = cap ? cap_bucket(made, (uint16_t) class->key.id) : KEEL_BUCKET_NONE;
-        for (uint32_t j = 0; j < credit2.n; j++)
-            if (class_of[j] == order[i]) {
-                slot_add(made, credit2.list[j], class->bucket, RANK_CLASSES + (cap ? i : caps),
-                         credit2.ratelimit);
-                made->slot[made->slots - 1].weight =
-                    slot_weight(credit2.list[j], piece_on(credit2.list[j], cpu));
-            }
+        if (piece < 0 || (of ? unit->domain != of->domain : credit2.cap[unit->domain]))
+            continue;
+        slot_add(made, unit, of ? cap_bucket(made, of->domain) : KEEL_BUCKET_NONE, rank,
+                 credit2.ratelimit);
+        made->slot[made->slots - 1].weight = slot_weight(unit, piece);
     }
+}
+
+/* Those with a cap can't make up for what they miss: they go first, within their cap. */
+static void make_busy(struct made *made, uint16_t cpu)
+{
+    capped_collect(cpu);
+    for (uint32_t i = 0; i < ncapped; i++)
+        make_placed(made, cpu, &capped[i], RANK_BUSY + i);
+    make_placed(made, cpu, NULL, RANK_BUSY + ncapped);
 }
 
 /* Those who may not run here but could, or should be elsewhere, have nothing, */
@@ -925,7 +844,7 @@ static bool restricted(const struct unit *unit, uint16_t cpu)
 
 static void make_rest(struct made *made, uint16_t cpu)
 {
-    uint32_t rank = RANK_CLASSES + nclasses;
+    uint32_t rank = RANK_BUSY + ncapped + 1;
 
     for (uint32_t i = 0; i < credit2.n; i++) {
         const struct unit *unit = credit2.list[i];
@@ -989,8 +908,7 @@ static uint64_t make_all(uint64_t now)
 
         memset(&made, 0, sizeof made);
         make_sleepers(&made, cpu);
-        classes_collect(cpu);
-        make_classes(&made, cpu);
+        make_busy(&made, cpu);
         make_rest(&made, cpu);
         if (made_same(&made, &credit2.made[cpu]))
             continue;
@@ -1089,9 +1007,6 @@ static uint64_t look(const struct policy_snapshot *snapshot)
 {
     if (!look_all(snapshot))
         return awaited();
-    /* What was due before is no measure of what is due now. */
-    for (uint32_t i = 0; i < credit2.n && credit2.flipped; i++)
-        credit2.list[i]->credit = 0;
     credit2.flipped = credit2.drifted = false;
     divide();
     memcpy(credit2.planned, credit2.asleep, sizeof credit2.planned);
