@@ -51,18 +51,14 @@ void dispatch_init(struct cpu *cpu) NO_LOCK_ANALYSIS
 /* What is to be found without looking through the list. */
 static void slot_note(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
 {
-    struct slot *slot = &cpu->slot[n];
+    const struct slot *slot = &cpu->slot[n];
     uint8_t *place = &cpu->place[slot->domain][slot->index];
 
-    if (*slot->vcpu == cpu->owner && cpu->turn_slot)
-        cpu->turn_vtime = &slot->vtime; /* where its turn is booked from now on */
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
     cpu->by_deadline |= (slot->flags & KEEL_SLOT_EDF) != 0;
     if (slot->flags & KEEL_SLOT_HARD)
         cpu->hard[slot->domain] |= (uint16_t)(1u << slot->index);
-    cpu->best_rank = (uint16_t)min(cpu->best_rank, RANK_PLAN + slot->rank);
-    cpu->slots = n + 1;
 }
 
 /* The lease is over: who has no hard limit shares what the others leave. Those keep what they have, and no more,
@@ -76,11 +72,14 @@ static void plan_end(struct cpu *cpu) REQUIRES(cpu->lock)
     for (uint32_t i = 0; i < slots; i++) {
         struct slot *slot = &cpu->slot[i];
 
-        if ((slot->flags & KEEL_SLOT_HARD) &&
-            !(domains[slot->domain].flags & KEEL_DOMAIN_LIMITS_FALL))
-            slot_note(cpu, i);
-        else
+        if (!(slot->flags & KEEL_SLOT_HARD) ||
+            domains[slot->domain].flags & KEEL_DOMAIN_LIMITS_FALL) {
             slot->vcpu = &nobody;
+            continue;
+        }
+        slot_note(cpu, i);
+        cpu->best_rank = (uint16_t)min(cpu->best_rank, RANK_PLAN + slot->rank);
+        cpu->slots = i + 1;
     }
 }
 
@@ -755,6 +754,16 @@ static void slot_make(struct cpu *cpu, struct bucket *buckets, struct slot *made
     slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].mean;
 }
 
+/* The turn that goes on is booked where its owner is now. */
+static void turn_book(struct cpu *cpu) REQUIRES(cpu->lock)
+{
+    const struct vcpu *owner = cpu->owner;
+    uint32_t i = owner && cpu->turn_slot ? cpu->place[owner->domain->id][owner->index] : SLOT_NONE;
+
+    if (i < cpu->slots)
+        cpu->turn_vtime = &cpu->slot[i].vtime;
+}
+
 /* Between so many buckets or slots interrupts come in; only to put the list in place they don't. */
 #define COMMIT_STEP 16
 
@@ -807,6 +816,10 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
         memcpy(cpu->slot, made, n * sizeof(made[0]));
         for (uint32_t i = 0; i < n; i++)
             slot_note(cpu, i);
+        cpu->slots = n;
+        if (n)
+            cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
+        turn_book(cpu);
     }
     lock_release(&cpu->lock);
     trace(KEEL_TRACE_COMMIT, cpu_this()->current, plan->cpu);
