@@ -59,8 +59,7 @@ struct cpu {
     uint64_t *turn_vtime; /* its virtual time, */
     uint32_t turn_pace;   /* and how fast that goes */
     uint64_t background;  /* virtual time of the last one chosen outside the plan */
-    uint64_t
-        cut_until; /* when the turn of `cut_slot` ends, which a better one has cut short; or 0 */
+    uint64_t cut_until;   /* when the turn of `cut_slot`, which gave way, ends; or 0 */
     struct slot *cut_slot;
     uint16_t shown_rank; /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
     uint16_t best_rank;  /* atomic: of the plan's first slot, or RANK_BACKGROUND */

@@ -22,7 +22,7 @@ WAYS = [
     ('crashes', 'faulted', None),
     ('hangs', 'missed its deadline: it does not take its events', None),
     ('is killed', 'was stopped', None),
-    ('floods', 'exit', lambda taken, refused, slots: taken >= 100 and refused > 100),
+    ('floods', 'exit', lambda taken, refused, slots: taken >= 10 and refused > 10 * taken),
     ('sends stale plans', 'exit', lambda taken, refused, slots: taken == 0 and refused >= 100),
     ('sends foreign plans', 'exit', lambda taken, refused, slots: 10 <= taken <= 30 and refused >= 60 and slots == 0),
     ('sends malformed plans', 'exit', lambda taken, refused, slots: taken >= 10 and refused >= 70 and slots == 6 * taken),
