@@ -250,8 +250,8 @@ static inline struct slot *awake(struct slot *slot, const struct slot *end)
 }
 
 /* A slot as a choice, if it can run and is better than what was found. mine: its turn lasts. */
-static inline void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t key, uint64_t now,
-                        struct choice *best) REQUIRES(cpu->lock)
+static in_line void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t key, uint64_t now,
+                         struct choice *best) REQUIRES(cpu->lock)
 {
     struct vcpu *owner = *slot->vcpu, *run = help(cpu, owner);
     bool by_deadline = slot->flags & KEEL_SLOT_EDF;
@@ -264,6 +264,14 @@ static inline void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t 
     else if (best->run && (deadline > best->deadline || (deadline == best->deadline && !mine)))
         return;
     *best = (struct choice){run, owner, RANK_PLAN + slot->rank, slot, deadline, key};
+}
+
+/* The turn that gave way goes on before its equals', which are not looked at. */
+static not_inline bool look_cut(struct cpu *cpu, uint64_t now, struct choice *best)
+    REQUIRES(cpu->lock)
+{
+    look(cpu, cpu->cut_slot, false, 0, now, best);
+    return best->run;
 }
 
 /* Runs elsewhere, or may not run here. */
@@ -301,13 +309,15 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
                         struct choice *best) REQUIRES(cpu->lock)
 {
     const struct slot *end = &cpu->slot[cpu->slots];
-    const struct slot *cut = now < cpu->cut_until ? cpu->cut_slot : NULL;
+    const struct slot *cut = now < cpu->cut_until && cpu->cut_slot < end ? cpu->cut_slot : NULL;
     uint32_t looks = 0;
 
     for (struct slot *slot = awake(cpu->slot, end); slot < end && !best->run;) {
         uint64_t *equals = slot->equals, mean = *equals;
         int64_t leads = 0, weights = 0;
 
+        if (cut && cut->equals == equals && look_cut(cpu, now, best))
+            return;
         for (; slot < end && slot->equals == equals; slot = awake(slot + 1, end)) {
             bool mine = slot == cpu->turn_slot && *slot->vcpu == lasting;
             bool by_deadline = slot->flags & KEEL_SLOT_EDF;
@@ -316,7 +326,7 @@ static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lastin
 
             leads += lead * weight;
             weights += weight;
-            if (mine || by_deadline || slot == cut)
+            if (mine || by_deadline)
                 key = 0;
             if (!by_deadline && key >= best->key)
                 continue;
