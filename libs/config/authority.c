@@ -112,17 +112,15 @@ static void add_self(struct derivation *d, uint16_t id)
     const struct config_domain *domain = &config->domain[id];
     struct keel_edge edge = edge_memory(id, KEEL_RIGHT_SELF, 0, 0);
 
-    if (domain->kind == CONFIG_BUILDER)
+    if (domain->kind == CONFIG_BUILDER) {
         edge.rights |= KEEL_RIGHT_SYSTEM | KEEL_RIGHT_AUDIT | KEEL_RIGHT_RECEIVE;
-    if (domain->kind == CONFIG_BUILDER)
         edge.port = KEEL_PORT_SUPERVISOR;
-    if (domain->role == CONFIG_ROLE_SCHEDULER)
+        edge.cpus = domain->cpus != config_all_cpus(config) ? domain->cpus : 0;
+    }
+    if (domain->role == CONFIG_ROLE_SCHEDULER) {
         edge.rights |= KEEL_RIGHT_SCHEDULE;
-    if (domain->role == CONFIG_ROLE_SCHEDULER)
         edge.cpus = domain->schedules;
-    else if (domain->kind == CONFIG_BUILDER &&
-             domain->cpus != UINT64_MAX >> (64 - config->platform.cpus))
-        edge.cpus = domain->cpus;
+    }
     if (domain->kind != CONFIG_GUEST)
         (void)add(d, id, &edge);
 }

@@ -125,6 +125,9 @@ void config_right_path(const struct config *config, uint16_t domain, uint16_t ta
 /* The number of that name, or CONFIG_NONE. */
 uint16_t config_find(const struct config *config, const char *name);
 
+/* Bits: the CPUs of the platform. */
+uint64_t config_all_cpus(const struct config *config);
+
 /* Whether the domain is at one end of a connection: it then has, if a guest, Argo's interrupt. */
 bool config_has_argo(const struct config *config, uint16_t domain);
 

@@ -15,11 +15,6 @@ static bool is_scheduler(const struct config *config, uint16_t id)
     return config->domain[id].role == CONFIG_ROLE_SCHEDULER;
 }
 
-static uint64_t all_cpus(const struct config *config)
-{
-    return UINT64_MAX >> (64 - config->platform.cpus);
-}
-
 /* As the configuration writes them. */
 static const char *list_of(uint64_t cpus, char text[LIST])
 {
@@ -50,7 +45,7 @@ uint64_t config_group(const struct config *config, uint32_t cpu)
     for (uint16_t id = 1; id < config->ndomains; id++)
         if (is_scheduler(config, id))
             others |= config->domain[id].schedules;
-    return all_cpus(config) & ~others;
+    return config_all_cpus(config) & ~others;
 }
 
 /* Of the schedulers of a group one starts at boot; those that start later take its place. */
@@ -76,7 +71,7 @@ static void check_scheduler(struct config *config, struct config_report *report,
             config_error_in(
                 config, report, id, "role",
                 "\"%s\" has the same role%s, expected one service with it that starts at boot",
-                first->name, domain->schedules == all_cpus(config) ? "" : " for the same CPUs");
+                first->name, domain->schedules == config_all_cpus(config) ? "" : " for the same CPUs");
             return;
         }
     }
@@ -200,7 +195,7 @@ void config_check_groups(struct config *config, struct config_report *report)
             continue;
         }
         if (!domain->schedules && !config_has_property(config, id, "schedules"))
-            domain->schedules = all_cpus(config);
+            domain->schedules = config_all_cpus(config);
         if (!config_has_property(config, id, "cpu-affinity"))
             domain->cpus = domain->schedules;
         check_scheduler(config, report, id);

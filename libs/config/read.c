@@ -152,7 +152,7 @@ static int read_choice(struct reader *reader, const struct value *value, const c
     return -1;
 }
 
-static uint64_t all_cpus(const struct config *config)
+uint64_t config_all_cpus(const struct config *config)
 {
     return UINT64_MAX >> (64 - config->platform.cpus);
 }
@@ -783,7 +783,7 @@ static void read_right(struct reader *reader, int node, const char *name)
         return;
     }
     right->irq_lo = 1; /* none */
-    right->cpus = all_cpus(config);
+    right->cpus = config_all_cpus(config);
     read_properties(&rights.reader, node, right_properties, IN_ALL);
 
     bool needs_window = (right->rights & KEEL_RIGHT_SERVE) != 0;
@@ -897,7 +897,7 @@ static void read_domain(struct reader *outer, uint16_t id, int node)
 static void domain_defaults(const struct config *config, struct config_domain *domain)
 {
     domain->pair = CONFIG_NONE;
-    domain->cpus = all_cpus(config);
+    domain->cpus = config_all_cpus(config);
     domain->console = true;
     domain->vcpus = 1;
     domain->memory = domain->kind == CONFIG_GUEST ? 0 : KEEL_BLOCK_SIZE / 2;

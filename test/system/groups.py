@@ -130,6 +130,14 @@ def two_has(tap, what, found, least, most):
     tap.check(f'{what}: two has {least} to {most} % of a CPU: {share}', least < share < most)
 
 
+def measured(tap, session, what, lines):
+    """From now on, until the last guest has said so many lines."""
+    reset(session)
+    found = figures(session, lines)
+    check(tap, what, found)
+    return found
+
+
 def replaced(tap):
     later = 'role = "scheduler"; schedules = <0>; start = "later";'
     session = tap.session(the_system(TWO, service('reserving', 'scheduler-rtds', later + ' args = ' + ', '.join(
@@ -139,9 +147,7 @@ def replaced(tap):
     session.expect(r'^\[four\] gap: round')
     for name in TWO:
         shown(tap, session, TWO, name)
-    reset(session)
-    found = figures(session, 10)
-    check(tap, 'credit2 and arinc653', found)
+    found = measured(tap, session, 'credit2 and arinc653', 10)
     two_has(tap, 'capped to 20 %', found, 10, 26)
 
     reset(session)
@@ -152,9 +158,7 @@ def replaced(tap):
     tap.check('the other one answers', session.answers('show', r'policy rtds\b.*'))
     session.focus('trace')
     check(tap, 'credit2 was restarted, and replaced', figures(session, 8))
-    reset(session)
-    found = figures(session, 10)
-    check(tap, 'rtds and arinc653', found)
+    found = measured(tap, session, 'rtds and arinc653', 10)
     two_has(tap, 'with 2 of 5 ms', found, 30, 50)
 
     reset(session)
@@ -175,9 +179,7 @@ def replaced(tap):
     session.focus('scheduler')
     session.key('r', r'builder: scheduler takes the place of reserving')
     session.expect(r'^\[four\] gap: ')
-    reset(session)
-    found = figures(session, 10)
-    check(tap, 'credit2 is back', found)
+    found = measured(tap, session, 'credit2 is back', 10)
     two_has(tap, 'capped again', found, 10, 26)
     where(tap, session, TWO, 100)
     told = GAP.findall(session.output)
