@@ -74,11 +74,10 @@ static inline void lock_take_outer(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANA
 
 static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    /* Acquires what lock_release stored: the exchange reads another field. */
-    uint16_t owner = __atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE);
-    uint16_t expected = owner;
+    uint32_t both = __atomic_load_n(&lock->both, __ATOMIC_RELAXED);
+    uint32_t expected = both << 16 | both >> 16; /* the same, if nobody has it; else it never is that */
 
-    return __atomic_compare_exchange_n(&lock->next, &expected, (uint16_t)(owner + 1), false,
+    return __atomic_compare_exchange_n(&lock->both, &expected, expected + LOCK_TICKET, false,
                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 

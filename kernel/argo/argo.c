@@ -100,53 +100,45 @@ _Static_assert(KEEL_DOMAINS_MAX <= 64, "a set of domains is a word");
 #define RECENT(last) \
     (&domain->space.recent[(last) / KEEL_PAGE_SIZE % ARRAY_LENGTH(domain->space.recent)])
 
-static in_line uint8_t *machine_page(struct domain *domain, uint64_t page, enum space_access access)
-    REQUIRES(OWN_LOCK)
+/* Look up a page of the caller's, which `recent` then is. A machine's addresses are virtual, a service's are IPAs. */
+static in_line bool machine_walk(struct domain *domain, uint64_t address, enum space_access access,
+                                 struct space_recent *recent) REQUIRES(OWN_LOCK)
 {
     struct paddr pa;
 
-    return guest_translate(page, access == SPACE_WRITE, &pa) ? space_reach(&domain->space, pa)
-                                                             : NULL;
+    recent->last = address | (KEEL_PAGE_SIZE - 1);
+    return guest_translate(address, access == SPACE_WRITE, &pa) &&
+           space_reach(&domain->space, pa, &recent->page);
 }
 
-/* Looks a page of the caller's up: a service's addresses are IPAs, a machine's are virtual. NULL: none. */
-static not_inline uint8_t *service_walk(struct domain *domain, uint64_t last,
-                                        enum space_access access) REQUIRES(OWN_LOCK)
+static not_inline bool service_walk(struct domain *domain, uint64_t address,
+                                    enum space_access access, struct space_recent *recent)
+    REQUIRES(OWN_LOCK)
 {
-    void *to;
+    int64_t bytes = space_translate(&domain->space, IPA(address & ~(KEEL_PAGE_SIZE - 1)), access, 0,
+                                    (void **)&recent->page);
 
-    if (space_translate(&domain->space, IPA(last - (KEEL_PAGE_SIZE - 1)), access, 0, &to) < 0)
-        return NULL;
-    *RECENT(last) = (struct space_recent){last, to};
-    return to;
-}
-
-static not_inline uint8_t *caller_walk(struct domain *domain, uint64_t last,
-                                       enum space_access access) REQUIRES(OWN_LOCK)
-{
-    uint8_t *to;
-
-    if (domain->kind == KEEL_DOMAIN_USER)
-        return service_walk(domain, last, access);
-    to = machine_page(domain, last - (KEEL_PAGE_SIZE - 1), access);
-    if (to)
-        *RECENT(last) = (struct space_recent){last, to};
-    return to;
+    recent->last = bytes < 0 ? 0 : address | (KEEL_PAGE_SIZE - 1);
+    return recent->last;
 }
 
 /* Where an address of the caller leads, up to the end of its page. Valid until the space's lock is
- * released, though a machine may change its own tables meanwhile: then it is its own old page.
- * False: nowhere. */
-static inline bool caller_reach(struct domain *domain, uint64_t address, enum space_access access,
-                                uint8_t **to, uint64_t *bytes) REQUIRES(OWN_LOCK)
+ * released, though a machine may change its own tables meanwhile: then it is its own old page. `here`
+ * is a machine's: where it read last in this step, {0} at first; a service has NULL. False: nowhere. */
+static in_line bool caller_reach(struct domain *domain, struct space_recent *here, uint64_t address,
+                                 enum space_access access, uint8_t **to, uint64_t *bytes)
+    REQUIRES(OWN_LOCK)
 {
     uint64_t last = address | (KEEL_PAGE_SIZE - 1);
-    const struct space_recent *recent = RECENT(last);
+    struct space_recent *recent = here ?: RECENT(last);
     uint8_t *page = recent->page;
 
-    if (unlikely(recent->last != last || access != SPACE_READ) &&
-        !(page = caller_walk(domain, last, access)))
-        return false;
+    if (unlikely(recent->last != last || access != SPACE_READ)) {
+        if (!(here ? machine_walk(domain, address, access, recent)
+                   : service_walk(domain, address, access, recent)))
+            return false;
+        page = recent->page;
+    }
     *to = page + address % KEEL_PAGE_SIZE;
     *bytes = last - address + 1;
     return true;
@@ -154,20 +146,32 @@ static inline bool caller_reach(struct domain *domain, uint64_t address, enum sp
 
 /* How much lies side by side in the caller's memory, to be read, from an address on: looked for up to `most` bytes; and
  * where. Or -KEEL_EFAULT. */
+static not_inline int64_t machine_run(struct domain *domain, uint64_t address, uint64_t most,
+                                      uint8_t **to) REQUIRES(OWN_LOCK)
+{
+    struct space_recent here = {0};
+    uint64_t bytes, rest;
+    uint8_t *next;
+
+    if (!caller_reach(domain, &here, address, SPACE_READ, to, &bytes))
+        return -KEEL_EFAULT;
+    while (bytes < most && caller_reach(domain, &here, address + bytes, SPACE_READ, &next, &rest) &&
+           next == *to + bytes)
+        bytes += KEEL_PAGE_SIZE;
+    return (int64_t)bytes;
+}
+
 static inline int64_t caller_run(struct domain *domain, uint64_t address, uint64_t most,
                                  uint8_t **to) REQUIRES(OWN_LOCK)
 {
-    bool machine = domain->kind == KEEL_DOMAIN_MACHINE;
     uint64_t bytes;
 
-    if (!machine && most > KEEL_PAGE_SIZE)
+    if (domain->kind == KEEL_DOMAIN_MACHINE)
+        return machine_run(domain, address, most, to);
+    if (most > KEEL_PAGE_SIZE)
         return space_translate(&domain->space, IPA(address), SPACE_READ, most, (void **)to);
-    if (!caller_reach(domain, address, SPACE_READ, to, &bytes))
-        return -KEEL_EFAULT;
-    while (machine && bytes < most &&
-           machine_page(domain, address + bytes, SPACE_READ) == *to + bytes)
-        bytes += KEEL_PAGE_SIZE;
-    return (int64_t)bytes;
+    return caller_reach(domain, NULL, address, SPACE_READ, to, &bytes) ? (int64_t)bytes
+                                                                       : -KEEL_EFAULT;
 }
 
 /* Copies between the caller's memory and a buffer of the kernel. False: all or a part can't be had.
@@ -175,30 +179,34 @@ static inline int64_t caller_run(struct domain *domain, uint64_t address, uint64
 static not_inline bool caller_copy(struct domain *domain, uint64_t address, void *buffer,
                                    uint64_t bytes, enum space_access access) REQUIRES(OWN_LOCK)
 {
-    for (uint64_t done = 0, piece; done < bytes; done += piece) {
-        uint8_t *here = (uint8_t *)buffer + done, *there;
+    bool machine = domain->kind == KEEL_DOMAIN_MACHINE;
 
-        if (!caller_reach(domain, address + done, access, &there, &piece))
+    for (uint64_t done = 0, piece; done < bytes; done += piece) {
+        uint8_t *own = (uint8_t *)buffer + done, *there;
+        struct space_recent here = {0};
+
+        if (!caller_reach(domain, machine ? &here : NULL, address + done, access, &there, &piece))
             return false;
         piece = min(piece, bytes - done);
-        memcpy(access == SPACE_READ ? here : there, access == SPACE_READ ? there : here, piece);
+        memcpy(access == SPACE_READ ? own : there, access == SPACE_READ ? there : own, piece);
     }
     return true;
 }
 
-/* Reads at most 16 bytes, each once: what is checked is what is used. */
-static inline bool caller_read(struct domain *domain, uint64_t from, void *to, uint64_t bytes)
-    REQUIRES(OWN_LOCK)
+/* Reads two words, each once: what is checked is what is used. */
+static in_line bool caller_read(struct domain *domain, struct space_recent *here, uint64_t from,
+                                uint64_t words[2]) REQUIRES(OWN_LOCK)
 {
-    uint64_t two[2], rest;
-    uint8_t *there = (uint8_t *)two;
+    uint64_t split[2], rest;
+    uint8_t *there = (uint8_t *)split;
 
-    if (unlikely(from % KEEL_PAGE_SIZE > KEEL_PAGE_SIZE - bytes)
-            ? !caller_copy(domain, from, two, bytes, SPACE_READ)
-            : !caller_reach(domain, from, SPACE_READ, &there, &rest))
+    if (unlikely(from % KEEL_PAGE_SIZE > KEEL_PAGE_SIZE - sizeof(split))
+            ? !caller_copy(domain, from, split, sizeof(split), SPACE_READ)
+            : !caller_reach(domain, here, from, SPACE_READ, &there, &rest))
         return false;
-    __builtin_memcpy(to, there, bytes);
-    __asm__ volatile("" ::: "memory"); /* nor can the compiler go back for it */
+    __builtin_memcpy(words, there, sizeof(split));
+    __asm__ volatile(""
+                     : "+r"(words[0]), "+r"(words[1])); /* nor can the compiler go back for them */
     return true;
 }
 
@@ -240,33 +248,37 @@ static void take_out(struct argo_ring **link, const struct argo_ring *ring)
     *link = ring->next;
 }
 
-static inline bool lock_try_hard(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
+static not_inline bool lock_try_on(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
     for (uint32_t left = LOCK_TRIES; left != 0; left--)
-        if (likely(lock_try(lock)))
+        if (lock_try(lock))
             return true;
     return false;
 }
 
 /* The ring of a domain that takes messages of the caller, locked. False: see *status. */
-static inline bool enter(const struct domain *from, struct domain *to, uint32_t aport,
-                         struct argo_ring **ring, int64_t *status) TRY_ACQUIRES(true, (*ring)->lock)
+static in_line bool enter(const struct domain *from, struct domain *to, uint32_t aport,
+                          struct argo_ring **ring, int64_t *status)
+    TRY_ACQUIRES(true, (*ring)->lock)
 {
     struct lock *lock = lock_of(&to->argo, aport);
-    bool entered = false;
 
     *status = ARGO_AGAIN;
-    if (!lock_try_hard(lock))
+    if (unlikely(!lock_try(lock)) && !lock_try_on(lock))
         return false;
     *ring = find(&to->argo, aport, from->id);
     if (!*ring)
         *ring = find(&to->argo, aport, KEEL_DOMAIN_ANY);
-    if (*ring && domain_runs(to))
-        entered = lock_try(&(*ring)->lock);
-    else
+    if (*ring && domain_runs(to)) {
+        if (likely(lock_try(&(*ring)->lock))) {
+            lock_release(lock);
+            return true;
+        }
+    } else {
         *status = domain_exists(to) ? -KEEL_ECONNREFUSED : -KEEL_ESRCH;
+    }
     lock_release(lock);
-    return entered;
+    return false;
 }
 
 /* ---- Space, quotas, waiters ---- */
@@ -549,7 +561,7 @@ static not_inline int64_t register_ring(struct domain *domain, struct argo_step 
 
     if ((flags & ~KEEL_ARGO_FAIL_EXIST) || npages > PAGES_MAX)
         return -KEEL_EINVAL;
-    if (!caller_read(domain, arg1, &args, sizeof(args)))
+    if (!caller_copy(domain, arg1, &args, sizeof(args), SPACE_READ))
         return -KEEL_EFAULT;
     if (args.pad || args.len < KEEL_ARGO_RING_MIN || args.len > KEEL_ARGO_RING_MAX ||
         args.len % KEEL_ARGO_SLOT || npages != KEEL_ARGO_PAGES(args.len))
@@ -578,7 +590,7 @@ static not_inline int64_t unregister_ring(struct domain *domain, struct argo_ste
     struct keel_argo_unregister_ring args;
     struct argo_ring *ring;
 
-    if (!caller_read(domain, arg1, &args, sizeof(args)))
+    if (!caller_copy(domain, arg1, &args, sizeof(args), SPACE_READ))
         return -KEEL_EFAULT;
     if (args.pad)
         return -KEEL_EINVAL;
@@ -669,8 +681,6 @@ static not_inline int64_t append_again(struct vcpu *vcpu, struct domain *domain,
     lock_release(&OWN_LOCK);
     wanted = cpu_wanted();
     lock_take_outer(&OWN_LOCK);
-    if (!vcpu->user) /* it may have changed its tables */
-        space_forget(&domain->space);
     if (wanted || !enter(domain, to, aport, &now, &status))
         return status;
     if (likely(now == ring && now->append.vcpu == vcpu))
@@ -706,6 +716,8 @@ static not_inline int64_t append(struct vcpu *vcpu, struct domain *domain, struc
         ring->append.vcpu = NULL;
     if (status < 0)
         lock_release(&ring->lock);
+    else
+        vcpu->argo = (struct argo_step){0};
     return status;
 }
 
@@ -722,7 +734,7 @@ static uint64_t send_total(const struct keel_argo_iov *iov, uint32_t niov)
 /* A few slots cost less without a call. */
 static inline void copy_slots(uint8_t *to, const uint8_t *from, uint64_t bytes)
 {
-    if (unlikely(bytes > 256 || bytes % 16 != 0))
+    if (unlikely(bytes & ~0xf0ul))
         memcpy(to, from, bytes);
     else
         for (const uint8_t *end = from + bytes; from != end; from += 16, to += 16)
@@ -756,13 +768,14 @@ static not_inline int64_t send_allow(struct domain *from, uint64_t src, uint64_t
 }
 
 /* Most messages are one piece, here and there: what only others need is filled in for them. */
-static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t arg1, uint64_t arg2,
-                             uint32_t niov, uint32_t message_type, struct domain **told)
-    REQUIRES(OWN_LOCK)
+static in_line int64_t sendv(bool machine, struct vcpu *vcpu, struct domain *domain,
+                             struct domain **told) REQUIRES(OWN_LOCK)
 {
-    uint64_t addr[2], total, piece; /* addr: struct keel_argo_send_addr */
+    const uint64_t *x = vcpu->registers.x;
+    uint32_t niov = (uint32_t)x[3];
+    struct space_recent read = {0}, *here = machine ? &read : NULL;
+    uint64_t addr[2], only[2], total, piece; /* struct keel_argo_send_addr; keel_argo_iov */
     struct keel_argo_addr source;
-    struct keel_argo_iov only;
     struct argo_ring *ring;
     struct domain *to;
     struct send send;
@@ -770,27 +783,32 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
     uint32_t need, unread;
     int64_t result;
 
-    if (!caller_read(domain, arg1, addr, sizeof(addr)))
+    if (!caller_read(domain, here, x[1], addr))
         return -KEEL_EFAULT;
-    if (unlikely(niov > KEEL_ARGO_IOVS_MAX))
-        return -KEEL_EINVAL;
-    if (likely(niov == 1) ? !caller_read(domain, arg2, &only, sizeof(only))
-                          : !caller_copy(domain, arg2, send.iov, niov * sizeof(only), SPACE_READ))
-        return -KEEL_EFAULT;
-    if (unlikely(addr[0] != domain->argo.allowed[0] || addr[1] != domain->argo.allowed[1] ||
-                 !domain->argo.to)) {
+    if (likely(niov == 1)) {
+        if (!caller_read(domain, here, x[2], only))
+            return -KEEL_EFAULT;
+    } else {
+        if (niov > KEEL_ARGO_IOVS_MAX)
+            return -KEEL_EINVAL;
+        if (!caller_copy(domain, x[2], send.iov, niov * sizeof(only), SPACE_READ))
+            return -KEEL_EFAULT;
+        only[1] = send_total(send.iov, niov);
+    }
+    to = domain->argo.to;
+    if (unlikely(!((addr[0] == domain->argo.allowed[0]) & (addr[1] == domain->argo.allowed[1]) &
+                   (to != NULL)))) {
         result = send_allow(domain, addr[0], addr[1]);
         if (result < 0)
             return result;
+        to = domain->argo.to;
     }
-    to = domain->argo.to;
     if (!enter(domain, to, (uint32_t)addr[1], &ring, &result))
         return result;
 
     addr[0] = (uint32_t)addr[0] | (uint64_t)domain->id << 32; /* in place of ANY */
     __builtin_memcpy(&source, addr, sizeof(source));
-    total =
-        likely(niov == 1) ? (uint64_t)only.pad << 32 | only.iov_len : send_total(send.iov, niov);
+    total = only[1]; /* with a pad, too long */
     need = ring_need((uint32_t)total);
     unread = ring_unread(&ring->ring);
     at = ring_at(&ring->ring, ring->ring.tx);
@@ -799,16 +817,17 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
     } else if (unlikely(!fits(ring, domain->id, need, unread))) {
         result = wait_for(domain, &vcpu->argo, to, ring, need, unread);
     } else if (likely(niov == 1 && !ring->append.vcpu && ring_is_whole(&ring->ring, at, need) &&
-                      caller_reach(domain, only.iov_hnd, SPACE_READ, &data, &piece) &&
+                      caller_reach(domain, here, only[0], SPACE_READ, &data, &piece) &&
                       total <= piece)) {
         copy_slots(at + KEEL_ARGO_SLOT, data, total);
         result = 0;
     } else {
         if (niov == 1)
-            send.iov[0] = only;
+            send.iov[0] =
+                (struct keel_argo_iov){only[0], (uint32_t)only[1], (uint32_t)(only[1] >> 32)};
         send.source = source;
         send.niov = niov;
-        send.message_type = message_type;
+        send.message_type = (uint32_t)x[4];
         result = append(vcpu, domain, to, (uint32_t)addr[1], ring, &send, (uint32_t)total);
         if (result)
             return result;
@@ -816,10 +835,10 @@ static in_line int64_t sendv(struct vcpu *vcpu, struct domain *domain, uint64_t 
     if (likely(result == 0)) {
         if (ring->quota != 0)
             (void)share_of(ring, domain->id, unread, need);
-        ring_publish(&ring->ring, at, &source, message_type, (uint32_t)total);
+        ring_publish(&ring->ring, at, &source, (uint32_t)x[4], (uint32_t)total);
         if (likely(unread == 0) || ring_wants_signal(&ring->ring, need))
             *told = to;
-        result = (int64_t)total;
+        result = (uint32_t)total;
     }
     lock_release(&ring->lock);
     return result;
@@ -953,7 +972,7 @@ static not_inline int64_t notify(struct domain *domain, struct argo_step *step, 
     int64_t status;
     uint64_t at;
 
-    if (arg1 && !caller_read(domain, arg1, &data, sizeof(data)))
+    if (arg1 && !caller_copy(domain, arg1, &data, sizeof(data), SPACE_READ))
         return -KEEL_EFAULT;
     if (data.nent > KEEL_ARGO_NOTIFY_MAX)
         return -KEEL_EACCES;
@@ -982,37 +1001,47 @@ static not_inline int64_t notify(struct domain *domain, struct argo_step *step, 
 
 /* ---- Entry points ---- */
 
-int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
-                  uint64_t arg4)
+static in_line int64_t operation(bool machine, struct vcpu *vcpu)
 {
+    const uint64_t *x = vcpu->registers.x;
     struct domain *domain = vcpu->domain;
     struct argo_step *step = &vcpu->argo;
     struct domain *told = NULL;
     int64_t result;
 
-    if (unlikely(step->op) && (step->op != op || step->arg1 != arg1))
+    if (unlikely(vcpu->argo.op) && (step->op != x[0] || step->arg1 != x[1]))
         *step = (struct argo_step){0};
-    if (!lock_try_hard(&domain->space.lock))
+    if (unlikely(!lock_try(&OWN_LOCK)) && !lock_try_on(&OWN_LOCK))
         return ARGO_AGAIN;
-    if (!vcpu->user) /* it may have changed its tables */
-        space_forget(&domain->space);
-    if (likely(op == KEEL_ARGO_SENDV))
-        result = sendv(vcpu, domain, arg1, arg2, (uint32_t)arg3, (uint32_t)arg4, &told);
-    else if (op == KEEL_ARGO_REGISTER_RING)
-        result = register_ring(domain, step, arg1, arg2, (uint32_t)arg3, (uint32_t)arg4);
-    else if (arg2 || arg3 || arg4)
+    if (likely(x[0] == KEEL_ARGO_SENDV))
+        result = sendv(machine, vcpu, domain, &told);
+    else if (x[0] == KEEL_ARGO_REGISTER_RING)
+        result = register_ring(domain, step, x[1], x[2], (uint32_t)x[3], (uint32_t)x[4]);
+    else if (x[2] || x[3] || x[4])
         result = -KEEL_EINVAL;
     else
-        result = op == KEEL_ARGO_NOTIFY ? notify(domain, step, arg1)
-                                        : unregister_ring(domain, step, arg1);
+        result = x[0] == KEEL_ARGO_NOTIFY ? notify(domain, step, x[1])
+                                          : unregister_ring(domain, step, x[1]);
     lock_release(&domain->space.lock);
-    if (likely(told))
+    if (likely(told)) {
         argo_signal(told);
-    else
-        argo_signal_all(&step->wake);
-    *step = unlikely(result == ARGO_AGAIN) ? (struct argo_step){arg1, (uint32_t)op, step->next, 0}
+        if (likely(!vcpu->argo.op)) /* then all of it is zero */
+            return result;
+    }
+    argo_signal_all(&step->wake);
+    *step = unlikely(result == ARGO_AGAIN) ? (struct argo_step){x[1], (uint32_t)x[0], step->next, 0}
                                            : (struct argo_step){0};
     return result;
+}
+
+inline int64_t argo_call_machine(struct vcpu *vcpu)
+{
+    return operation(true, vcpu);
+}
+
+int64_t argo_call_service(struct vcpu *vcpu)
+{
+    return operation(false, vcpu);
 }
 
 int64_t argo_teardown(struct domain *domain) NO_LOCK_ANALYSIS

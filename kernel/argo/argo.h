@@ -93,17 +93,21 @@ struct argo_domain {
 /* The first checks, of the arguments alone: 0, or the error. */
 must_check static inline int64_t argo_check(uint64_t op, uint64_t arg3, uint64_t arg4)
 {
-    if ((arg3 | arg4) > UINT32_MAX)
+    if ((arg3 | arg4) >> 32)
         return -KEEL_EINVAL;
+    if (likely(op == KEEL_ARGO_SENDV)) {
+        __asm__ volatile(""); /* what follows knows it */
+        return 0;
+    }
     return op - 1 < KEEL_ARGO_NOTIFY ? 0 : -KEEL_EOPNOTSUPP;
 }
 
-/* An operation that has passed argo_check, for the vCPU that runs on this CPU; addresses are those of
- * its own memory (user: IPA). Returns the value for x0; or ARGO_AGAIN: take interrupts, then execute the call again with
+/* An operation that has passed argo_check: x0 to x4 of the vCPU, which runs on this CPU; addresses are those of
+ * its own memory (a service's: IPA). Returns the value for x0; or ARGO_AGAIN: take interrupts, then execute the call again with
  * the same arguments (rewind the PC). Progress is kept here; an operation that is given up costs
  * nobody anything. No argo, space or vCPU lock may be held. */
-must_check int64_t argo_call(struct vcpu *vcpu, uint64_t op, uint64_t arg1, uint64_t arg2,
-                             uint64_t arg3, uint64_t arg4);
+must_check int64_t argo_call_machine(struct vcpu *vcpu);
+must_check int64_t argo_call_service(struct vcpu *vcpu);
 #define ARGO_AGAIN INT64_MIN
 
 /* A message from the kernel to the domain's kernel ring. Never waits for the receiver; does not

@@ -439,9 +439,11 @@ HANDLER call_copy_to(struct vcpu *caller, struct domain *peer, const struct keel
 HANDLER call_argo(struct vcpu *caller, uint64_t op, uint64_t arg1, uint64_t arg2, uint64_t arg3,
                   uint64_t arg4)
 {
+    (void)arg1; /* where they came from */
+    (void)arg2;
     _Static_assert(ARGO_AGAIN == CALL_AGAIN, "one value for: execute the call again");
     bool may = op == KEEL_ARGO_REGISTER_RING && !caller->domain->argo.kernel;
-    int64_t status = argo_check(op, arg3, arg4) ?: argo_call(caller, op, arg1, arg2, arg3, arg4);
+    int64_t status = argo_check(op, arg3, arg4) ?: argo_call_service(caller);
 
     /* A new kernel ring: what waits for this service is delivered again. */
     if (unlikely(may) && caller->domain->argo.kernel)

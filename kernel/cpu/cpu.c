@@ -7,7 +7,7 @@
 #include "cpu/vcpu.h"
 
 uint32_t cpus_online;
-bool traces;
+uint32_t traces;
 
 void cpu_kick(uint32_t index)
 {

@@ -61,9 +61,9 @@ struct cpu {
     uint64_t background;  /* virtual time of the last one chosen outside the plan */
     uint64_t cut_until;   /* when the turn of `cut_slot`, which gave way, ends; or 0 */
     struct slot *cut_slot;
-    uint16_t shown_rank; /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
-    uint16_t best_rank;  /* atomic: of the plan's first slot, or RANK_BACKGROUND */
-    bool by_deadline;    /* a slot of the plan has KEEL_SLOT_EDF */
+    uint32_t shown_rank;  /* atomic: of what runs, for those who wake others; RANK_NONE: kick */
+    uint32_t best_rank;   /* atomic: of the plan's first slot, or RANK_BACKGROUND */
+    uint32_t by_deadline; /* RANK_NONE: a slot of the plan has KEEL_SLOT_EDF; or 0 */
     uint8_t place[KEEL_DOMAINS_MAX]
                  [KEEL_VCPUS_MAX]; /* atomic: of its first in `slot`, or SLOT_NONE */
 
@@ -98,7 +98,7 @@ void cpu_attend(struct cpu *cpu);
 void cpu_kick(uint32_t cpu);
 
 /* What this CPU does is written down, as soon as somebody wants to read it: keel/trace.h. */
-extern bool traces; /* atomic */
+extern uint32_t traces; /* atomic */
 void trace_write(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t detail);
 void trace_run(const struct cpu *cpu); /* what runs from now on */
 static inline void trace(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t detail)

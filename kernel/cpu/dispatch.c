@@ -34,7 +34,7 @@ static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
     cpu->cut_until = 0;
     cpu->lease_end = TIME_NEVER;
     cpu->best_rank = RANK_BACKGROUND;
-    cpu->by_deadline = false;
+    cpu->by_deadline = 0;
     memset(cpu->hard, 0, sizeof(cpu->hard));
     memset(cpu->place, SLOT_NONE, sizeof(cpu->place));
 }
@@ -56,7 +56,7 @@ static void slot_note(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
 
     if (*place == SLOT_NONE)
         __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
-    cpu->by_deadline |= (slot->flags & KEEL_SLOT_EDF) != 0;
+    cpu->by_deadline |= slot->flags & KEEL_SLOT_EDF ? RANK_NONE : 0;
     if (slot->flags & KEEL_SLOT_HARD)
         cpu->hard[slot->domain] |= (uint16_t)(1u << slot->index);
 }
@@ -78,7 +78,7 @@ static void plan_end(struct cpu *cpu) REQUIRES(cpu->lock)
             continue;
         }
         slot_note(cpu, i);
-        cpu->best_rank = (uint16_t)min(cpu->best_rank, RANK_PLAN + slot->rank);
+        cpu->best_rank = (uint32_t)min(cpu->best_rank, RANK_PLAN + slot->rank);
         cpu->slots = i + 1;
     }
 }
@@ -638,7 +638,8 @@ void dispatch(struct cpu *cpu)
     if (!same && choice.run)
         turn_begin(cpu, &choice);
     if (choice.run)
-        __atomic_store_n(&cpu->shown_rank, (uint16_t)choice.rank, __ATOMIC_RELEASE);
+        __atomic_store_n(&cpu->shown_rank, (uint32_t)choice.rank | cpu->by_deadline,
+                         __ATOMIC_RELEASE);
     release_loaded(cpu);
     cpu_arm(cpu);
 }
@@ -648,23 +649,21 @@ void dispatch(struct cpu *cpu)
  * service runs as may be the rank of the best of those who wait for it. A plan that is replaced meanwhile is
  * no harm: the CPU is told of that, too. */
 static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu,
-                         bool reserve) NO_LOCK_ANALYSIS
+                         const struct domain *domain) NO_LOCK_ANALYSIS
 {
-    uint16_t shown = __atomic_load_n(&cpu->shown_rank, __ATOMIC_SEQ_CST);
+    uint32_t shown = __atomic_load_n(&cpu->shown_rank, __ATOMIC_SEQ_CST);
     uint32_t i;
 
-    if (reserve || cpu->by_deadline)
-        return true;
     if (vcpu->user)
         return __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED) < shown;
-    i = __atomic_load_n(&cpu->place[vcpu->domain->id][vcpu->index], __ATOMIC_RELAXED);
+    i = __atomic_load_n(&cpu->place[domain->id][vcpu->index], __ATOMIC_RELAXED);
     return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].rank : RANK_BACKGROUND) < shown;
 }
 
-static in_line void wake(struct vcpu *vcpu, bool reserve)
+static in_line void wake(struct vcpu *vcpu, const struct domain *domain, bool reserve)
 {
     uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
-    uint64_t cpus = vcpu->domain->cpus;
+    uint64_t cpus = domain->cpus;
     uint32_t target = vcpu->cpu;
     uint64_t idle;
 
@@ -674,7 +673,7 @@ static in_line void wake(struct vcpu *vcpu, bool reserve)
         target = loaded; /* which lets go of it, if it is to run elsewhere */
     else if (idle && !(idle >> target & 1))
         target = (uint32_t)__builtin_ctzl(idle);
-    if (idle || wins(cpu_at(target), vcpu, reserve))
+    if (idle || reserve || wins(cpu_at(target), vcpu, domain))
         cpu_kick(target);
 }
 
@@ -689,15 +688,17 @@ static not_inline void wake_seldom(struct vcpu *vcpu)
     if (reserve)
         __atomic_store_n(&domain->reserve_due,
                          time_now() + time_from_ns(domain->params.reserve_delay), __ATOMIC_RELAXED);
-    wake(vcpu, reserve);
+    wake(vcpu, domain, reserve);
 }
 
 void dispatch_wake(struct vcpu *vcpu)
 {
-    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED) || vcpu->domain->reserve.period))
+    const struct domain *domain = vcpu->domain;
+
+    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED) | domain->reserve.period))
         wake_seldom(vcpu);
     else
-        wake(vcpu, false);
+        wake(vcpu, domain, false);
 }
 
 void dispatch_yield(struct cpu *cpu)
@@ -828,7 +829,7 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
             slot_note(cpu, i);
         cpu->slots = n;
         if (n)
-            cpu->best_rank = (uint16_t)(RANK_PLAN + cpu->slot[0].rank);
+            cpu->best_rank = RANK_PLAN + cpu->slot[0].rank;
         turn_book(cpu);
     }
     lock_release(&cpu->lock);

@@ -141,7 +141,7 @@ void domain_life(struct domain *domain, uint32_t edge, struct keel_life *life)
 {
     *life = (struct keel_life){
         .peer = KEEL_PEER(edge, domain->incarnation),
-        .state = domain->state,
+        .state = (uint8_t)domain->state,
         .reason = domain->stop_reason,
         .pages = space_pages(&domain->space),
     };

@@ -22,10 +22,10 @@ struct domain {
     uint16_t id;
     uint8_t kind;                /* enum keel_domain_kind */
     uint8_t flags;               /* enum keel_domain_flags */
-    uint8_t state;               /* enum keel_domain_state; atomic */
     uint8_t vcpus;               /* how many */
     bool starves;                /* under its plan somebody starved, since it was pinged */
     uint8_t irqs;                /* physical interrupts of its DEVICE edges */
+    uint32_t state;              /* enum keel_domain_state; atomic */
     uint32_t irqs_armed;         /* bit n: irq[n] was enabled in this life */
     uint16_t irq[KEEL_IRQS_MAX]; /* their numbers */
     uint32_t incarnation;        /* of this life, or the last; 0: never lived */

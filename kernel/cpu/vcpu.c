@@ -15,7 +15,7 @@ void vcpu_signal(struct vcpu *vcpu, uint64_t events)
         dispatch_wake(vcpu);
 }
 
-void vcpu_kick(struct vcpu *vcpu)
+inline void vcpu_kick(struct vcpu *vcpu)
 {
     if (vcpu_change(vcpu, VCPU_WAITING, VCPU_READY)) {
         dispatch_wake(vcpu);

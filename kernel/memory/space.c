@@ -515,13 +515,13 @@ not_inline int64_t space_translate(struct space *space, struct ipa ipa, enum spa
     return (int64_t)bytes;
 }
 
-inline void *space_reach(const struct space *space, struct paddr pa)
+inline bool space_reach(const struct space *space, struct paddr pa, uint8_t **address)
 {
-    const struct frame *frame = frame_of(pa);
+    uint64_t index = (pa.v >> KEEL_PAGE_SHIFT) - frame_table.first;
 
-    return frame && (uint16_t)frame->word == FRAME_WORD(FRAME_OWNED, space->owner)
-               ? phys_to_virt(pa)
-               : NULL;
+    *address = phys_to_virt(pa);
+    return index < frame_table.total &&
+           (uint16_t)frame_table.frame[index].word == FRAME_WORD(FRAME_OWNED, space->owner);
 }
 
 bool space_has(struct space *space, struct ipa ipa, bool write)

@@ -49,7 +49,7 @@ struct space {
     struct ipa cleaning GUARDED_BY(lock); /* block whose caches are being cleaned in steps */
     uint64_t cleaned GUARDED_BY(lock);    /* pages of it that are */
     uint64_t teardown GUARDED_BY(lock);   /* IPA up to which nothing is left */
-    /* Of a service: valid until what is mapped changes. Of a machine: virtual, for one call. */
+    /* Of a service: valid until what is mapped changes. */
     struct space_recent recent[4] GUARDED_BY(lock);
     uint8_t last_vcpu[KEEL_CPUS_MAX]; /* whose stage 1 may be in that CPU's TLB; index + 1 */
 };
@@ -101,9 +101,10 @@ must_check int64_t space_donate(struct space *from, struct ipa from_ipa, struct 
 must_check int64_t space_translate(struct space *space, struct ipa ipa, enum space_access access,
                                    uint64_t most, void **address) REQUIRES(space->lock);
 
-/* The kernel address of RAM that the space has, or NULL; for who got it from hardware's walk of its
+/* Whether RAM is the space's, and its kernel address; for who got it from hardware's walk of its
  * tables. Valid while the lock is held. */
-void *space_reach(const struct space *space, struct paddr pa) REQUIRES(space->lock);
+must_check bool space_reach(const struct space *space, struct paddr pa, uint8_t **address)
+    REQUIRES(space->lock);
 
 /* Whether an access to the IPA is served by the tables: RAM, or a device's registers. */
 must_check bool space_has(struct space *space, struct ipa ipa, bool write);

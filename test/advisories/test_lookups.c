@@ -59,6 +59,7 @@ enum way { HAS, PAGES_OF, READ, WRITE, COPY, TRANSLATE, WAYS };
 static void look_up(enum way way, struct space *mine, struct space *others)
 {
     uint64_t word = 0;
+    uint8_t *reached;
     void *address;
 
     switch (way) {
@@ -83,8 +84,8 @@ static void look_up(enum way way, struct space *mine, struct space *others)
         lock_take_outer(&mine->lock);
         if (space_translate(mine, THERE, SPACE_WRITE, 0, &address) > 0) {
             must(frame_of(virt_to_phys(address))->owner == mine->owner);
-            must(space_reach(mine, virt_to_phys(address)) == address);
-            must(space_reach(others, virt_to_phys(address)) == NULL);
+            must(space_reach(mine, virt_to_phys(address), &reached) && reached == address);
+            must(!space_reach(others, virt_to_phys(address), &reached));
         }
         if (space_pin(mine, THERE, &address) == 0) {
             must(frame_of(virt_to_phys(address))->owner == mine->owner);

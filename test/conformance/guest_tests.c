@@ -186,6 +186,7 @@ static void registers(void)
         {{99, 1, 2, 3, 4}, -KEEL_EOPNOTSUPP},
         {{KEEL_ARGO_NOTIFY, 0, 0, 0, 0}, 0},
         {{KEEL_ARGO_SENDV, addr(PAGE_ARGS, 0), addr(PAGE_IOVS, 0), 1, 0xffffffff}, 5 * 4096},
+        {{KEEL_ARGO_SENDV, addr(PAGE_ARGS, 0), addr(PAGE_IOVS, 16), 1, 0xffffffff}, 64},
         {{KEEL_ARGO_SENDV, addr(PAGE_ARGS, 0), NOWHERE, 1, 0}, -KEEL_EFAULT},
         {{KEEL_ARGO_REGISTER_RING, NOWHERE, 0, 1, 0}, -KEEL_EFAULT},
     };
@@ -193,6 +194,7 @@ static void registers(void)
     EQ(theirs(ID_PARTNER, ID_SUITE, 8 * 4096), 0);
     bytes_copy(at(addr(PAGE_ARGS, 0)), &args, sizeof(args));
     iov_set(0, addr(PAGE_DATA, 0), 5 * 4096, 0);
+    iov_set(1, addr(PAGE_DATA, 0), 64, 0);
     for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint64_t io[32];
         register uint64_t *to __asm__("x28") = io;

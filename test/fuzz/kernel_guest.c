@@ -131,7 +131,7 @@ static void guest_argo(struct input *input, struct vcpu *vcpu)
     memcpy(vcpu->registers.x, x, sizeof x);
     int64_t result = argo_check(x[0], x[3], x[4]);
     if (result == 0)
-        result = argo_call(vcpu, x[0], x[1], x[2], x[3], x[4]);
+        result = argo_call_machine(vcpu);
     if (result == ARGO_AGAIN)
         arch_call_again(vcpu);
     else

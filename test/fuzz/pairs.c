@@ -172,8 +172,9 @@ static int64_t argo(uint16_t id, uint32_t cpu, uint64_t op, uint64_t arg1, uint6
     int64_t result = ARGO_AGAIN;
 
     host_on(cpu);
+    memcpy(domains[id].vcpu[0]->registers.x, (const uint64_t[]){op, arg1, arg2, arg3, 0}, 5 * sizeof op);
     for (uint32_t i = 0; i < STEPS && result == ARGO_AGAIN; i++)
-        result = argo_call(domains[id].vcpu[0], op, arg1, arg2, arg3, 0);
+        result = argo_call_service(domains[id].vcpu[0]);
     return result;
 }
 

@@ -64,14 +64,15 @@ bool guest_translate(uint64_t va, bool write, struct paddr *pa)
     if (space_translate(&domains[translating].space, IPA(va), write ? SPACE_WRITE : SPACE_READ, 0,
                         &address) < 0)
         return false;
-    *pa = PADDR((uint64_t)(uintptr_t)address);
+    *pa = PADDR((uint64_t)(uintptr_t)address & ~(uint64_t)(PAGE - 1));
     return true;
 }
 
-void *space_reach(const struct space *space, struct paddr pa)
+bool space_reach(const struct space *space, struct paddr pa, uint8_t **to)
 {
     EXPECT(held(&space->lock) && space->owner == translating);
-    return (void *)(uintptr_t)pa.v;
+    *to = (uint8_t *)(uintptr_t)pa.v;
+    return true;
 }
 
 int64_t space_pin(struct space *space, struct ipa ipa, void **address)
@@ -287,15 +288,22 @@ int64_t world_step(uint32_t domain, uint64_t op, uint64_t arg1, uint64_t arg2, u
                    uint64_t arg4)
 {
     const uint32_t before = translating; /* what happens between two chunks is a call within one */
+    const uint64_t x[5] = {op, arg1, arg2, arg3, arg4};
+    struct vcpu *vcpu = world_vcpu(domain);
+    uint64_t kept[5];
     int64_t result;
 
     translating = domain;
 
     if (!world.threads)
         world.translated = world.pinned = 0;
+    memcpy(kept, vcpu->registers.x, sizeof(kept));
+    memcpy(vcpu->registers.x, x, sizeof(x));
     result = argo_check(op, arg3, arg4);
     if (result == 0)
-        result = argo_call(world_vcpu(domain), op, arg1, arg2, arg3, arg4);
+        result = domains[domain].kind == KEEL_DOMAIN_MACHINE ? argo_call_machine(vcpu)
+                                                             : argo_call_service(vcpu);
+    memcpy(vcpu->registers.x, kept, sizeof(kept));
     if (!world.threads) {
         /* Bounded work (A10.5): whatever the caller asked for. */
         EXPECT(world.translated <= 40 && world.pinned <= 80);

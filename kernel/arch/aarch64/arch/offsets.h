@@ -14,6 +14,9 @@
 #define VCPU_LINE 488
 /* The virtual timer's interrupt, physical and virtual: PPI 11, as SBSA has it; checked at boot. */
 #define KEEL_TIMER_VIRTUAL 27
+/* HVC #KEEL_ARGO_HVC, and x16 with it */
+#define ESR_ARGO 0x5a000ea1
+#define ARGO_HYPERCALL 39
 /* RW; above all not E2H, whatever the firmware left. */
 #define HCR_EL2_VALUE 0x80000000
 /* RES1 (31, 23), 4 KiB granule, inner-shareable write-back walks, 48 bits; PS is filled in. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ways into the kernel and out of it. TPIDR_EL2 holds the vCPU that runs; its registers are saved
- * there at once, and the kernel's stack is empty whenever a domain runs.
+ * there at once (but see `call`), and the kernel's stack is empty whenever a domain runs.
  */
 #include "arch/offsets.h"
 #include <keel/arch/boot.h>
@@ -65,22 +65,27 @@ cpu_entry:
     .endif
 .endm
 
+/* x0: the vCPU, x1: ESR. What a function keeps, from x20 on, is left. */
 .macro save
     stp x0, x1, [sp, #-16]!
     mrs x0, tpidr_el2
-    pairs stp, x, 2, 28, x0, 8
+    pairs stp, x, 2, 18, x0, 8
     ldp x2, x3, [sp], #16
     stp x2, x3, [x0]
     mrs x2, elr_el2
     mrs x3, spsr_el2
     stp x30, x2, [x0, #240]
     str x3, [x0, #256]
+    mrs x1, esr_el2
 .endm
 
 .macro lower handler
     .balign 128
     save
-    mrs x1, esr_el2
+    .ifc \handler, trap_sync
+    tbnz w1, #27, call /* HVC, SMC, FP/SIMD, and what is rare */
+    .endif
+    pairs stp, x, 20, 28, x0, 8
     bl \handler
     b leave
 .endm
@@ -154,17 +159,18 @@ leave:
     ldar w2, [x2]
     cbz w2, 3f
 2:  adrp x2, traces
-    ldrb w2, [x2, #:lo12:traces]
+    ldr w2, [x2, #:lo12:traces]
     cbnz w2, 5f
 6:  mov x0, x19
     mov x1, x20
     bl arch_enter
 3:  mov x0, x20
-    ldp x2, x3, [x0, #248]
+    msr tpidr_el2, x0
+    pairs ldp, x, 20, 28, x0, 8
+7:  ldp x2, x3, [x0, #248]
     msr elr_el2, x2
     msr spsr_el2, x3
-    msr tpidr_el2, x0
-    pairs ldp, x, 2, 28, x0, 8
+    pairs ldp, x, 2, 18, x0, 8
     ldr x30, [x0, #240]
     ldp x0, x1, [x0]
     eret
@@ -177,6 +183,32 @@ leave:
 5:  mov x0, x19
     bl trace_run
     b 6b
+
+    /* Argo's operations mostly go back at once: what a function keeps needs no saving then. */
+call:
+    mov w2, #(ESR_ARGO & 0xffff)
+    movk w2, #(ESR_ARGO >> 16), lsl #16
+    cmp w1, w2
+    b.ne 9f
+    cmp x16, #ARGO_HYPERCALL
+    b.ne 9f
+    bl trap_argo
+    mrs x0, tpidr_el2
+    mov x1, sp
+    and x1, x1, #~(CPU_AREA_ASM - 1)
+    add x1, x1, #(CPU_AREA_ASM - CPU_BYTES_ASM)
+    ldr w2, [x1, #CPU_ATTENTION]
+    cbnz w2, 8f
+    ldr w2, [x0, #VCPU_LINE] /* arch_enter would do nothing, as above */
+    tbnz w2, #KEEL_TIMER_VIRTUAL, 8f
+    add x2, x0, #VCPU_DIRTY
+    ldar w2, [x2]
+    cbz w2, 7b
+8:  pairs stp, x, 20, 28, x0, 8
+    b leave
+9:  pairs stp, x, 20, 28, x0, 8
+    bl trap_sync
+    b leave
 
 /* A call of the firmware (SMC Calling Convention), of which it keeps as much as a function. */
     .global firmware_call

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions from lower levels: decoded here, answered here, in cpu/call.c, or by a service. */
+#include "cpu/trap.h"
 #include "arch/interrupt.h"
 #include "cpu/call.h"
 #include "cpu/context.h"
@@ -8,7 +9,6 @@
 #include "cpu/domain.h"
 #include "cpu/exit.h"
 #include "cpu/sysreg.h"
-#include "cpu/trap.h"
 #include "cpu/vcpu.h"
 #include "interrupt/irq.h"
 #include "main.h"
@@ -16,19 +16,19 @@
 #include "call_numbers.h"
 
 /* ISS of a data abort */
-#define ISS_ISV (1u << 24)
-#define ISS_SAS(iss) ((iss) >> 22 & 3)
-#define ISS_SSE (1u << 21)
-#define ISS_SRT(iss) ((iss) >> 16 & 31)
-#define ISS_SF (1u << 15)
-#define ISS_FNV (1u << 10)
-#define ISS_CM (1u << 8)
-#define ISS_S1PTW (1u << 7)
-#define ISS_DFSC(iss) ((iss)&0x3f)
+#define ISS_ISV          (1u << 24)
+#define ISS_SAS(iss)     ((iss) >> 22 & 3)
+#define ISS_SSE          (1u << 21)
+#define ISS_SRT(iss)     ((iss) >> 16 & 31)
+#define ISS_SF           (1u << 15)
+#define ISS_FNV          (1u << 10)
+#define ISS_CM           (1u << 8)
+#define ISS_S1PTW        (1u << 7)
+#define ISS_DFSC(iss)    ((iss)&0x3f)
 #define DFSC_TRANSLATION 0x04u /* 0b0001LL */
 
-/* An HVC with Argo's number */
-#define ESR_ARGO ((uint32_t)EC_HVC64 << 26 | (uint32_t)ESR_IL | KEEL_ARGO_HVC)
+_Static_assert(ESR_ARGO == (EC_HVC64 << 26 | ESR_IL | KEEL_ARGO_HVC), "entry.S");
+_Static_assert(ARGO_HYPERCALL == KEEL_ARGO_HYPERCALL, "entry.S");
 
 static void skip(struct vcpu *vcpu)
 {
@@ -152,10 +152,10 @@ void arch_retry(struct vcpu *vcpu)
         vcpu->registers.pc -= 4;
 }
 
-static not_inline void machine_argo(struct vcpu *vcpu)
+void trap_argo(struct vcpu *vcpu)
 {
     uint64_t *x = vcpu->registers.x;
-    int64_t result = argo_call(vcpu, x[0], x[1], x[2], x[3], x[4]);
+    int64_t result = argo_check(x[0], x[3], x[4]) ?: argo_call_machine(vcpu);
 
     if (unlikely(result < 0)) {
         if (result == ARGO_AGAIN) {
@@ -200,20 +200,13 @@ static not_inline void machine_sync(struct vcpu *vcpu, uint64_t esr)
 /* A leaf: what each ends in sets up the frame that it needs. */
 void trap_sync(struct vcpu *vcpu, uint64_t esr)
 {
-    uint64_t *x = vcpu->registers.x;
-    int64_t status;
-
     if (!vcpu->user) {
         if (likely(ESR_EC(esr) == EC_DABORT_LOW))
             machine_abort(vcpu, esr);
         else if (ESR_EC(esr) == EC_WFX)
             machine_wfx(vcpu, esr);
-        else if ((uint32_t)esr != ESR_ARGO || x[16] != KEEL_ARGO_HYPERCALL)
-            machine_sync(vcpu, esr);
-        else if ((status = argo_check(x[0], x[3], x[4])) == 0)
-            machine_argo(vcpu);
         else
-            x[0] = (uint64_t)status;
+            machine_sync(vcpu, esr);
     } else if (likely(ESR_EC(esr) == EC_SVC64)) {
         call_handle(vcpu);
     } else {

@@ -9,6 +9,8 @@
 struct vcpu;
 
 void trap_sync(struct vcpu *vcpu, uint64_t esr);
+/* An HVC with Argo's number. What a function keeps, from x20 on, is not in memory. */
+void trap_argo(struct vcpu *vcpu);
 /* Handles the physical interrupts that are pending, a bounded number of them. Also of the kernel, where
  * it lets them in: cpu_window. */
 void trap_irq(void);

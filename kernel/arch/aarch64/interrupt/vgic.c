@@ -55,24 +55,18 @@ static void mark(struct vcpu *vcpu, uint32_t n)
     __atomic_fetch_or(&vcpu->arch.vgic.dirty, 1u << n, __ATOMIC_SEQ_CST);
 }
 
-/* Marks the vCPUs that have any of these interrupts, or should have; returns them, to be kicked. */
-static uint32_t mark_all(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask)
-    REQUIRES(bank->lock)
+/* These have changed: marks the vCPUs that have any of them, or should have, and kicks those. The lock
+ * is not held: whoever makes one another vCPU's meanwhile has seen the change, and tells that one. */
+static in_line void tell(struct domain *domain, const struct vgic_bank *bank, uint32_t n,
+                         uint32_t mask) NO_LOCK_ANALYSIS
 {
-    uint32_t marked = 0;
-
     for (uint32_t i = 0; mask && i < domain->vcpus; i++)
-        if ((bank->target[i] | bank->owned[i]) & mask) {
-            mark(domain->vcpu[i], n);
-            marked |= 1u << i;
-        }
-    return marked;
-}
+        if ((READ(bank->target[i]) | READ(bank->owned[i])) & mask) {
+            struct vcpu *vcpu = domain->vcpu[i];
 
-static void kick_all(struct domain *domain, uint32_t marked)
-{
-    for (; marked; marked = rest(marked))
-        vcpu_kick(domain->vcpu[first(marked)]);
+            mark(vcpu, n);
+            vcpu_kick(vcpu);
+        }
 }
 
 static uint32_t pending(const struct vgic_bank *bank) NO_LOCK_ANALYSIS
@@ -185,10 +179,9 @@ static void set_active(struct vgic_bank *bank, uint32_t mask, bool on) REQUIRES(
     assign(&bank->keep_active, mask & bank->loaded, true);
 }
 
-/* One field of some interrupts of a bank. Returns the vCPUs to be kicked, for which that matters.
- */
-static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n, uint32_t mask,
-                      uint32_t field, uint32_t value) REQUIRES(bank->lock)
+/* One field of some interrupts of a bank. Returns those of which vCPUs are to be told. */
+static uint32_t apply(struct vgic_bank *bank, uint32_t n, uint32_t mask, uint32_t field,
+                      uint32_t value) REQUIRES(bank->lock)
 {
     uint32_t backed = bank->hw ? bank->hw & ~bank->loaded & (bank->active | bank->latch) : 0;
     uint32_t changed = 0;
@@ -226,7 +219,7 @@ static uint32_t apply(struct domain *domain, struct vgic_bank *bank, uint32_t n,
         assign(&bank->changed, changed, true);
     if (unlikely(backed))
         release(n, backed & ~(bank->active | bank->latch));
-    return mark_all(domain, bank, n, changed | (mask & bank->enabled & pending(bank)));
+    return changed | (mask & bank->enabled & pending(bank));
 }
 
 /* The part of `count` interrupts from intid that is in bank n. */
@@ -260,16 +253,15 @@ int64_t vgic_configure(struct domain *domain, struct keel_irq_configure entry)
     struct vgic_bank *bank = bank_of(domain, entry.vcpu, entry.bank);
     uint64_t *waiting = &domain->arch.vgic.waiting;
     uint64_t begun = __atomic_load_n(waiting, __ATOMIC_RELAXED);
-    uint32_t kicks = 0;
+    uint32_t concerned = 0;
     bool waits;
 
     lock_take(&bank->lock);
     if (likely(begun != keel_irq_word(entry)))
-        kicks = apply(domain, bank, entry.bank, entry.mask, entry.field, entry.value);
+        concerned = apply(bank, entry.bank, entry.mask, entry.field, entry.value);
     waits = bank->changed & entry.mask;
     lock_release(&bank->lock);
-    if (unlikely(kicks))
-        kick_all(domain, kicks);
+    tell(domain, bank, entry.bank, concerned);
     if (unlikely(waits || begun))
         __atomic_store_n(waiting, waits ? keel_irq_word(entry) : 0, __ATOMIC_RELAXED);
     return waits ? -KEEL_EAGAIN : 0;
@@ -305,7 +297,6 @@ int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t
 {
     uint32_t at = intid / 32;
     uint32_t last = (intid + n - 1) / 32;
-    uint32_t kicks = 0;
     uint32_t waits = 0;
 
     for (uint32_t b = at; b <= last; b++) {
@@ -318,11 +309,10 @@ int64_t vgic_read(struct domain *domain, uint32_t vcpu, uint32_t intid, uint32_t
         waits |= stale;
         assign(&bank->watched, stale, true);
         assign(&bank->fresh, mask & ~bank->loaded, true);
-        kicks |= mark_all(domain, bank, b, stale);
         describe(domain, bank, mask, states + (int64_t)b * 32 - intid);
         lock_release(&bank->lock);
+        tell(domain, bank, b, stale);
     }
-    kick_all(domain, kicks);
     for (uint32_t b = at; b <= last && !waits; b++) {
         struct vgic_bank *bank = bank_of(domain, vcpu, b);
 
@@ -357,7 +347,7 @@ static in_line void raise(struct domain *domain, struct vgic_bank *bank, uint32_
                           bool pulse)
 {
     uint32_t bit = 1u << intid % 32;
-    uint32_t change, kicks;
+    uint32_t change;
 
     lock_take(&bank->lock);
     change = level ? bank->hw & bit : 0;
@@ -365,9 +355,8 @@ static in_line void raise(struct domain *domain, struct vgic_bank *bank, uint32_
     if (level)
         WRITE(bank->latch, bank->latch | (change & (bank->edge | bank->hw)));
     change &= level ? bank->enabled : bank->loaded & ~bank->edge;
-    kicks = mark_all(domain, bank, intid / 32, change);
     lock_release(&bank->lock);
-    kick_all(domain, kicks);
+    tell(domain, bank, intid / 32, change);
 }
 
 void vgic_raise(struct domain *domain, uint32_t intid, bool level)
@@ -460,12 +449,12 @@ static void deactivate(struct vcpu *vcpu, uint32_t intid)
 {
     uint32_t n = intid / 32;
     struct vgic_bank *bank = own_bank(vcpu, n);
-    uint32_t kicks;
+    uint32_t concerned;
 
     lock_take(&bank->lock);
-    kicks = apply(vcpu->domain, bank, n, 1u << intid % 32, KEEL_IRQ_ACTIVE, 0);
+    concerned = apply(bank, n, 1u << intid % 32, KEEL_IRQ_ACTIVE, 0);
     lock_release(&bank->lock);
-    kick_all(vcpu->domain, kicks);
+    tell(vcpu->domain, bank, n, concerned);
 }
 
 void vgic_deactivate(struct vcpu *vcpu, uint32_t intid)
@@ -487,7 +476,6 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     bool ended =
         flags < LR_PENDING && flags & LR_HW; /* hardware has deactivated the physical one */
     uint32_t left, moved;
-    uint32_t kicks = 0;
 
     lock_take(&bank->lock);
     if (ended && n == 0) { /* held; comes again if the line is high */
@@ -520,11 +508,9 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     if (bank->hw & bit && !ended)
         release(n, bit & ~(bank->active | bank->latch));
     moved = left ? left & ~(bank->active | bank->target[vcpu->index]) : 0;
-    if (unlikely(moved))
-        kicks = mark_all(vcpu->domain, bank, n, moved);
     lock_release(&bank->lock);
-    if (unlikely(kicks))
-        kick_all(vcpu->domain, kicks);
+    if (unlikely(moved))
+        tell(vcpu->domain, bank, n, moved);
     return left ? 1u << n : 0;
 }
 
@@ -564,7 +550,8 @@ void vgic_fold(struct vcpu *vcpu)
  * are free ones: false if that was not far enough. An edge that is pending again while it is active
  * can wait in the same list register, if no others wait to come first.
  */
-static in_line bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t control, bool others)
+static in_line bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t control,
+                         bool others)
 {
     struct vgic_vcpu *vgic = &vcpu->arch.vgic;
     struct vgic_bank *bank = own_bank(vcpu, n);

@@ -5,9 +5,9 @@
 
 #include "base.h"
 
-/* Where a virtual page of EL1 leads now, by the machine's own tables and by stage 2, which the lock
+/* To which page a virtual address of EL1 leads now, by the machine's own tables and by stage 2, which the lock
  * of its space keeps as it is. False: nowhere, not with that access, or not to memory that it uses
  * through caches: the kernel does, and would see other bytes. */
-must_check bool guest_translate(uint64_t page, bool write, struct paddr *pa);
+must_check bool guest_translate(uint64_t address, bool write, struct paddr *pa);
 
 #endif

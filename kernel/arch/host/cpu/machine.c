@@ -247,7 +247,7 @@ bool guest_translate(uint64_t va, bool write, struct paddr *pa)
             break;
         table = stage2_address(entry);
     }
-    *pa = PADDR(stage2_address(entry).v | (va & ((KEEL_PAGE_SIZE << order) - 1)));
+    *pa = PADDR(stage2_address(entry).v | (va & ((KEEL_PAGE_SIZE << order) - KEEL_PAGE_SIZE)));
     return stage2_is_ram(entry, write);
 }
 
