@@ -10,8 +10,9 @@ uint64_t cpus_idle;
 uint64_t dispatch_reserves;
 
 #define LOOKS_MAX 8
-#define LEAD_MAX  4 /* slices: of what somebody has had beyond what was due, no more counts */
-#define LACK_AWAY 4 /* parts of a slice: who is away and lacks more does not count */
+#define LEAD_MAX  4  /* slices: of what somebody has had beyond what was due, no more counts */
+#define LACK_AWAY 4  /* parts of a slice: who is away and lacks more does not count */
+#define REVIEWS   16 /* of the equals' mean in a slice, at most */
 
 /* One way for this CPU to go on. */
 struct choice {
@@ -249,6 +250,15 @@ static inline struct slot *awake(struct slot *slot, const struct slot *end)
     return slot;
 }
 
+/* The slot of a turn that may go on, or NULL. */
+static inline struct slot *turn_lasts(const struct cpu *cpu, const struct vcpu *lasting)
+    REQUIRES(cpu->lock)
+{
+    struct slot *slot = lasting ? cpu->turn_slot : NULL;
+
+    return slot && slot < &cpu->slot[cpu->slots] && *slot->vcpu == lasting ? slot : NULL;
+}
+
 /* A slot as a choice, if it can run and is better than what was found. mine: its turn lasts. */
 static in_line void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t key, uint64_t now,
                          struct choice *best) REQUIRES(cpu->lock)
@@ -266,11 +276,11 @@ static in_line void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t
     *best = (struct choice){run, owner, RANK_PLAN + slot->rank, slot, deadline, key};
 }
 
-/* The turn that gave way goes on before its equals', which are not looked at. */
-static not_inline bool look_cut(struct cpu *cpu, uint64_t now, struct choice *best)
-    REQUIRES(cpu->lock)
+/* A turn that lasts, or that gave way, goes on before its equals', which are not looked at. */
+static not_inline bool look_on(struct cpu *cpu, struct slot *slot, bool mine, uint64_t now,
+                               struct choice *best) REQUIRES(cpu->lock)
 {
-    look(cpu, cpu->cut_slot, false, 0, now, best);
+    look(cpu, slot, mine, 0, now, best);
     return best->run;
 }
 
@@ -285,8 +295,8 @@ static inline bool away(const struct cpu *cpu, const struct vcpu *owner)
 /* How much more a slot has had among its equals than was due, in virtual time, within bounds. Sleep is no lack, and
  * who lacks something because it is away (its weight is 0) does not hold the mean back for long: else all
  * others would be ahead of it as far as counts, and the same. */
-static inline int64_t lead_of(const struct cpu *cpu, struct slot *slot, uint64_t mean,
-                              int64_t *weight)
+static inline int64_t lead_review(const struct cpu *cpu, struct slot *slot, uint64_t mean,
+                                  int64_t *weight)
 {
     int64_t slice = (int64_t)slot->slice, lead = (int64_t)(slot->vtime - mean);
 
@@ -304,56 +314,66 @@ static inline int64_t lead_of(const struct cpu *cpu, struct slot *slot, uint64_t
 
 /* Equals share by weight: EEVDF (Stoica, Abdel-Wahab, Jeffay et al., RTSS 1996). What each has had by weight is its
  * virtual time; at their mean, all have what is due. Who has had more is not eligible, and of the others the turn
- * that would end first in virtual time is next. The mean is that of the last look, over those who wanted to run. */
-static void choose_plan(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
-                        struct choice *best) REQUIRES(cpu->lock)
+ * that would end first in virtual time is next. The mean is that of the last review, over those who wanted to run:
+ * time has to pass until it is another one. */
+static not_inline void choose_plan(struct cpu *cpu, uint64_t now, struct slot *turn,
+                                   struct choice *best) REQUIRES(cpu->lock)
 {
     const struct slot *end = &cpu->slot[cpu->slots];
-    const struct slot *cut = now < cpu->cut_until && cpu->cut_slot < end ? cpu->cut_slot : NULL;
+    struct slot *cut = now < cpu->cut_until && cpu->cut_slot < end ? cpu->cut_slot : NULL;
+    bool deadlines = cpu->by_deadline;
+    uint64_t fresh = cpu->slice / REVIEWS;
     uint32_t looks = 0;
 
     for (struct slot *slot = awake(cpu->slot, end); slot < end && !best->run;) {
-        uint64_t *equals = slot->equals, mean = *equals;
+        struct slot *equals = slot->equals;
+        bool review = (uint32_t)now - equals->reviewed >= fresh;
+        uint64_t mean = equals->mean;
         int64_t leads = 0, weights = 0;
 
-        if (cut && cut->equals == equals && look_cut(cpu, now, best))
+        if (!deadlines &&
+            ((turn && turn->equals == equals && look_on(cpu, turn, true, now, best)) ||
+             (cut && cut->equals == equals && look_on(cpu, cut, false, now, best))))
             return;
         for (; slot < end && slot->equals == equals; slot = awake(slot + 1, end)) {
-            bool mine = slot == cpu->turn_slot && *slot->vcpu == lasting;
-            bool by_deadline = slot->flags & KEEL_SLOT_EDF;
-            int64_t weight, lead = lead_of(cpu, slot, mean, &weight);
+            int64_t lead = (int64_t)(slot->vtime - mean), weight;
+
+            if (review) {
+                lead = lead_review(cpu, slot, mean, &weight);
+                leads += lead * weight;
+                weights += weight;
+            }
             uint64_t key = slot->vtime + (lead <= 0 ? slot->slice : VTIME_LATER);
 
-            leads += lead * weight;
-            weights += weight;
-            if (mine || by_deadline)
+            if (deadlines && (slot == turn || slot->flags & KEEL_SLOT_EDF))
                 key = 0;
-            if (!by_deadline && key >= best->key)
+            else if (key >= best->key)
                 continue;
             if (breathe(cpu, &looks))
                 return;
-            look(cpu, slot, mine, key, now, best);
+            look(cpu, slot, slot == turn, key, now, best);
         }
-        if (likely(weights))
-            *equals = mean + (uint64_t)(leads / weights);
+        if (likely(weights)) {
+            equals->mean = mean + (uint64_t)(leads / weights);
+            equals->reviewed = (uint32_t)now;
+        }
     }
 }
 
 /* A turn has its slot's min_run before a better slot that woke up takes its place. */
-static void choose_minimum(struct cpu *cpu, uint64_t now, struct vcpu *lasting, struct choice *best)
+static void choose_minimum(struct cpu *cpu, uint64_t now, struct slot *turn, struct choice *best)
     REQUIRES(cpu->lock)
 {
-    struct slot *slot = cpu->turn_slot;
     struct vcpu *run;
     uint64_t end;
 
-    if (!lasting || best->rank >= cpu->turn_rank || !slot || slot >= &cpu->slot[cpu->slots])
+    if (!turn || best->rank >= cpu->turn_rank)
         return;
-    end = cpu->turn_start + slot->min_run;
-    if (now >= end || *slot->vcpu != lasting || !(run = help(cpu, lasting)))
+    end = cpu->turn_start + turn->min_run;
+    if (now >= end || !(run = help(cpu, cpu->owner)))
         return;
     cpu->next_refill = min(cpu->next_refill, end);
-    *best = (struct choice){run, lasting, cpu->turn_rank, slot, TIME_NEVER, 0};
+    *best = (struct choice){run, cpu->owner, cpu->turn_rank, turn, TIME_NEVER, 0};
 }
 
 /* Whatever is ready and not limited hard. */
@@ -450,7 +470,7 @@ static inline bool choose_only(struct cpu *cpu, uint64_t now, struct vcpu *only,
         !has_time(cpu, slot->bucket, false, now, &deadline))
         return false;
     cpu->next_refill = cpu->review;
-    *slot->equals = slot->vtime;
+    slot->equals->mean = slot->vtime;
     *best = (struct choice){only, only, RANK_PLAN + slot->rank, slot, TIME_NEVER, 0};
     return true;
 }
@@ -458,7 +478,8 @@ static inline bool choose_only(struct cpu *cpu, uint64_t now, struct vcpu *only,
 /* `only`: the one that is ready while nothing runs, or NULL. */
 static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
 {
-    struct vcpu *lasting = now < cpu->slice_end ? cpu->owner : NULL; /* its turn may go on */
+    struct vcpu *lasting = now < cpu->slice_end && !sleeps(cpu->owner) ? cpu->owner : NULL;
+    struct slot *turn;
     uint64_t plans;
 
     lock_take(&cpu->lock);
@@ -475,9 +496,10 @@ static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choi
         choose_reserve(cpu, now, lasting, best);
         if (best->run)
             continue;
-        choose_plan(cpu, now, lasting, best);
+        turn = turn_lasts(cpu, lasting);
+        choose_plan(cpu, now, turn, best);
         if (best->run)
-            choose_minimum(cpu, now, lasting, best);
+            choose_minimum(cpu, now, turn, best);
         else
             choose_background(cpu, lasting, best);
     } while (unlikely(cpu->plans != plans)); /* it was replaced meanwhile */
@@ -762,7 +784,7 @@ static void slot_make(struct cpu *cpu, struct bucket *buckets, struct slot *made
     slot->pace = KEEL_WEIGHT_DEFAULT * PACE_DEFAULT / slot->weight;
     slot->slice = slice * slot->pace / PACE_DEFAULT;
     slot->mean = VTIME_FIRST;
-    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n].mean;
+    slot->equals = n && slot[-1].rank == entry->rank ? slot[-1].equals : &cpu->slot[n];
 }
 
 /* The turn that goes on is booked where its owner is now. */
@@ -799,7 +821,7 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
         for (uint32_t i = 0; i < plan->nslots; i++) {
             uint32_t old = slots[i].status ? SLOT_NONE : cpu->place[slots[i].domain][slots[i].vcpu];
 
-            lead[i] = old < cpu->slots ? cpu->slot[old].vtime - *cpu->slot[old].equals : 0;
+            lead[i] = old < cpu->slots ? cpu->slot[old].vtime - cpu->slot[old].equals->mean : 0;
         }
     }
     lock_release(&cpu->lock);
@@ -813,7 +835,8 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
             cpu_window();
         if (slots[i].status == 0) {
             slot_make(cpu, buckets, made, n, slice, &slots[i]);
-            made[n++].vtime = VTIME_FIRST + lead[i];
+            made[n].vtime = VTIME_FIRST + lead[i];
+            made[n++].reviewed = (uint32_t)(now - slice); /* it will be at once */
         }
     }
     cpu_window();
