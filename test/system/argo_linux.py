@@ -46,6 +46,12 @@ class Guests:
         return (int(out[0]) if out and out[0].isdigit() else None), ' '.join(out[1:])
 
 
+    def comes(self, number, test, seconds=60):
+        """Waits until the test holds there, however long the machine takes for it; whether it did."""
+        return self.on(number, f'n={seconds * 20}; until {test} || [ $n = 0 ]; do usleep 50000; n=$((n - 1)); done; '
+                               f'echo $n') != '0\n'
+
+
 def names(tap, guests):
     for one, other in ((1, 2), (2, 1)):
         out = guests.on(one, 'argo-cat -p')
@@ -122,20 +128,20 @@ def deaths(tap, guests):
     reset = 'Connection reset by peer'
     silence = '/sys/module/keel_argo/parameters/silence'
     guests.on(1, f'echo 0 >{silence}')
-    guests.start(2, 'reader', 'argo-cat -l -r 5000 >/dev/null')
-    guests.start(2, 'idle', 'sleep 1000 | argo-cat -l -s 5001')
+    guests.start(2, 'reader', 'argo-cat -l -r 5000 | (head -c 1 >/tmp/began; cat >/dev/null)')
+    guests.start(2, 'idle', '(echo; sleep 1000) | argo-cat -l -s 5001')
     guests.start(1, 'writer', 'argo-cat -w 20 -s linux2:5000 </dev/zero')
-    guests.start(1, 'waiter', 'argo-cat -w 20 -r linux2:5001')
-    guests.on(1, 'sleep 3')
-    guests.on(2, 'true')
+    guests.start(1, 'waiter', 'argo-cat -w 20 -r linux2:5001 >/tmp/waits')
+    tap.check('both are connected', guests.comes(1, '[ -s /tmp/waits ]') and guests.comes(2, '[ -s /tmp/began ]'))
     guests.session.type(PREFIX + 'r')
     guests.reborn()
     tap.check('who was sending gets an error', guests.end(1, 'writer') == (1, f'argo-cat: linux2:5000: {reset}'))
     tap.check('who waited does, too', guests.end(1, 'waiter') == (1, f'argo-cat: linux2:5001: {reset}'))
 
     guests.start(2, 'sender', 'argo-cat -l -s 5000 </dev/zero')
-    guests.start(1, 'reader', 'argo-cat -w 20 -r linux2:5000 >/dev/null')
-    guests.on(1, 'sleep 1')
+    guests.on(1, 'mkfifo /tmp/pipe; (head -c 1 >/tmp/half; cat >/dev/null) </tmp/pipe & true')
+    guests.start(1, 'reader', 'argo-cat -w 20 -r linux2:5000 >/tmp/pipe')
+    tap.check('half a file is there', guests.comes(1, '[ -s /tmp/half ]'))
     guests.on(2, 'true')
     guests.session.type('reboot\r')
     guests.reborn()
@@ -149,9 +155,11 @@ def deaths(tap, guests):
 
 
 def removal(tap, guests):
-    guests.start(1, 'open', 'sleep 2 | argo-cat -u linux2:5000')
-    out = guests.on(1, 'usleep 500000; rmmod keel_argo 2>&1; echo $?')
+    guests.start(1, 'open', 'exec argo-cat -u linux2:5000 <>/tmp/pipe')
+    guests.comes(1, '[ $(cat /sys/module/keel_argo/refcnt) != 0 ]')
+    out = guests.on(1, 'rmmod keel_argo 2>&1; echo $?')
     tap.check('a module with sockets stays', out.endswith('temporarily unavailable\n1\n'))
+    guests.on(1, 'kill $(cat /tmp/open.pid)')
     guests.end(1, 'open')
     guests.start(1, 'listens', 'exec argo-cat -l -r 5000')
     out = guests.on(1, 'usleep 300000; rmmod keel_argo; echo $?; argo-cat linux2:5000 2>&1')
