@@ -74,7 +74,7 @@ static inline void lock_take_outer(struct lock *lock) ACQUIRES(lock) NO_LOCK_ANA
 
 static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    uint32_t both = __atomic_load_n(&lock->both, __ATOMIC_RELAXED);
+    uint32_t both = READ_ONCE(lock->both);
     uint32_t expected = both << 16 | both >> 16; /* the same, if nobody has it; else it never is that */
 
     return __atomic_compare_exchange_n(&lock->both, &expected, expected + LOCK_TICKET, false,
@@ -83,7 +83,7 @@ static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_
 
 static inline void lock_release(struct lock *lock) RELEASES(lock) NO_LOCK_ANALYSIS
 {
-    uint32_t both = __atomic_load_n(&lock->both, __ATOMIC_RELAXED);
+    uint32_t both = READ_ONCE(lock->both);
 
     __atomic_store_n(&lock->owner, (uint16_t)(both + 1), __ATOMIC_RELEASE);
 }

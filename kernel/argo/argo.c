@@ -339,7 +339,7 @@ static not_inline int64_t wait_for(struct domain *domain, struct argo_step *step
         return -KEEL_EBUSY;
     if (i == waiters) {
         ring->waiter[i] = (struct waiter){.domain = domain->id, .need = need};
-        __atomic_store_n(&ring->waiters, (uint8_t)(waiters + 1), __ATOMIC_RELAXED);
+        WRITE_ONCE(ring->waiters, (uint8_t)(waiters + 1));
         __atomic_fetch_or(&to->argo.waiting, 1ul << hash(ring->aport, ring->partner),
                           __ATOMIC_RELEASE); /* behind `waiters`: who clears it sees that */
     } else if (ring->waiter[i].need < need) {
@@ -373,9 +373,9 @@ static uint32_t wake_waiters(struct argo_ring *ring, uint64_t *wake, bool all, u
             ring->waiter[kept++] = waiter;
         }
     }
-    __atomic_store_n(&ring->waiters, kept, __ATOMIC_RELAXED);
+    WRITE_ONCE(ring->waiters, kept);
     if (woken < max)
-        __atomic_store_n(&ring->seen, ring->ring.put - unread, __ATOMIC_RELAXED);
+        WRITE_ONCE(ring->seen, ring->ring.put - unread);
     return woken;
 }
 
@@ -438,7 +438,7 @@ static void retire(struct argo_domain *argo, struct argo_ring *ring, enum keel_a
     lock_take(lock_of(argo, ring->aport));
     take_out(bucket(argo, ring->aport, ring->partner), ring);
     if (argo->kernel == ring)
-        __atomic_store_n(&argo->kernel, NULL, __ATOMIC_RELAXED);
+        WRITE_ONCE(argo->kernel, NULL);
     lock_release(lock_of(argo, ring->aport));
 
     lock_take(&ring->lock); /* whoever found it before has left when this is ours */
@@ -472,7 +472,7 @@ static int64_t register_finish(struct domain *domain, struct argo_step *step,
     ring->next = *link;
     *link = ring;
     if (ring->partner == KEEL_DOMAIN_KERNEL)
-        __atomic_store_n(&argo->kernel, ring, __ATOMIC_RELAXED);
+        WRITE_ONCE(argo->kernel, ring);
     lock_release(lock_of(argo, ring->aport));
     step->wake |= __atomic_exchange_n(&argo->askers, 0, __ATOMIC_SEQ_CST);
     return old ? close_step(&domain->space, argo, old, KEEL_ARGO_REGISTER_RING) : 0;
@@ -657,7 +657,7 @@ static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const str
         memcmp(&append->send, send, offsetof(struct send, iov[send->niov])) == 0)
         return 0;
     if (append->vcpu && time_now() < append->until &&
-        __atomic_load_n(&append->vcpu->state, __ATOMIC_RELAXED) == VCPU_RUNNING)
+        READ_ONCE(append->vcpu->state) == VCPU_RUNNING)
         return ARGO_AGAIN;
     append->vcpu = vcpu;
     append->incarnation = vcpu->domain->incarnation;
@@ -896,7 +896,7 @@ static int64_t notify_waiters(struct domain *domain, struct argo_step *step)
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see wait_for */
     for (uint32_t *i = &step->next; *i < ARGO_HASH; ++*i) {
-        uint64_t left = __atomic_load_n(&domain->argo.waiting, __ATOMIC_RELAXED) >> *i << *i;
+        uint64_t left = READ_ONCE(domain->argo.waiting) >> *i << *i;
 
         *i = left ? (uint32_t)__builtin_ctzl(left) : ARGO_HASH;
         if (!left)
@@ -907,10 +907,10 @@ static int64_t notify_waiters(struct domain *domain, struct argo_step *step)
         __atomic_fetch_and(&domain->argo.waiting, ~left, __ATOMIC_SEQ_CST);
         for (struct argo_ring *ring = domain->argo.ring[*i]; ring; ring = ring->next) {
             rings++;
-            if (__atomic_load_n(&ring->waiters, __ATOMIC_RELAXED) == 0)
+            if (READ_ONCE(ring->waiters) == 0)
                 continue;
             __atomic_fetch_or(&domain->argo.waiting, left, __ATOMIC_RELAXED);
-            if (__atomic_load_n(&ring->seen, __ATOMIC_RELAXED) == ring_consumed(&ring->ring))
+            if (READ_ONCE(ring->seen) == ring_consumed(&ring->ring))
                 continue;
             if (looks++ == LOOKS || !lock_try(&ring->lock))
                 return ARGO_AGAIN;

@@ -4,7 +4,7 @@
 
 uint64_t ring_consumed(const struct ring *ring)
 {
-    uint64_t put = __atomic_load_n(&ring->put, __ATOMIC_RELAXED);
+    uint64_t put = READ_ONCE(ring->put);
 
     return put - ring_unread_from(ring, (uint32_t)(put % ring->len));
 }
@@ -14,7 +14,7 @@ void ring_begin(struct ring *ring)
     uint32_t tx;
 
     ring->header = (struct keel_argo_ring *)(void *)ring->list[0][0];
-    tx = __atomic_load_n(&ring->header->tx_ptr, __ATOMIC_RELAXED);
+    tx = READ_ONCE(ring->header->tx_ptr);
     if (tx >= ring->len || tx % KEEL_ARGO_SLOT != 0) {
         ring->tx = 0;
         tx = (ring->len - ring_unread(ring)) % ring->len; /* rx */
@@ -37,7 +37,7 @@ void ring_write(const struct ring *ring, uint32_t offset, const void *from, uint
 
 bool ring_wants_signal(const struct ring *ring, uint32_t need)
 {
-    if (__atomic_load_n(&ring->header->signals, __ATOMIC_RELAXED) != KEEL_ARGO_SIGNALS_WHEN_EMPTY)
+    if (READ_ONCE(ring->header->signals) != KEEL_ARGO_SIGNALS_WHEN_EMPTY)
         return true;
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* it sees the message, or this sees its rx_ptr */
     return ring_unread(ring) <= need;

@@ -114,7 +114,7 @@ static inline void ring_publish(struct ring *ring, uint8_t *at, const struct kee
     if (tx >= ring->len)
         tx -= ring->len;
     ring->tx = tx;
-    __atomic_store_n(&ring->put, ring->put + need, __ATOMIC_RELAXED);
+    WRITE_ONCE(ring->put, ring->put + need);
     __builtin_memcpy(at, &header, sizeof(header));
     /* Argo.md A10.1: everything of the message is before this store for whoever reads tx_ptr. */
     __atomic_store_n(&ring->header->tx_ptr, tx, __ATOMIC_RELEASE);

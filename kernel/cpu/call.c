@@ -98,9 +98,9 @@ static inline int64_t call_wait(struct vcpu *caller, uint64_t deadline)
 {
     struct cpu *cpu = cpu_this();
 
-    if (unlikely(__atomic_load_n(&caller->undelivered, __ATOMIC_RELAXED)))
+    if (unlikely(READ_ONCE(caller->undelivered)))
         exit_deliver(caller->domain);
-    if (__atomic_load_n(&caller->events, __ATOMIC_RELAXED))
+    if (READ_ONCE(caller->events))
         return (int64_t)__atomic_exchange_n(&caller->events, 0, __ATOMIC_SEQ_CST);
     caller->waits = true;
     if (deadline)
@@ -108,7 +108,11 @@ static inline int64_t call_wait(struct vcpu *caller, uint64_t deadline)
     vcpu_leave(cpu, caller, VCPU_WAITING);
     /* A signal came in between, and nobody has woken it yet: take it back. */
     if (likely(!__atomic_load_n(&caller->events, __ATOMIC_SEQ_CST)) ||
-        !vcpu_change(caller, VCPU_WAITING, VCPU_RUNNING) || !vcpu_claimed(cpu, caller, 0))
+        !vcpu_change(caller, VCPU_WAITING, VCPU_RUNNING))
+        return CALL_LEFT;
+    if (caller->domain->reserve.period)
+        dispatch_reserve_counts(caller->domain);
+    if (!vcpu_claimed(cpu, caller, 0))
         return CALL_LEFT;
     cpu->current = caller;
     return (int64_t)caller->registers.x[0];
@@ -154,7 +158,7 @@ HANDLER call_reply_wait(struct vcpu *caller, struct domain *peer, const struct k
     } else {
         if (exit_answer(vcpu, action, value, VCPU_READY))
             dispatch_wake(vcpu);
-        __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+        WRITE_ONCE(cpu->resched, true);
     }
     return status;
 }
@@ -226,7 +230,7 @@ HANDLER call_domain_ping(struct vcpu *caller, struct domain *peer, const struct 
     if (!domain_runs(peer))
         return -KEEL_EBUSY;
     missed =
-        __atomic_load_n(&peer->vcpu[0]->events, __ATOMIC_RELAXED) & ping ? KEEL_PING_UNTAKEN : 0;
+        READ_ONCE(peer->vcpu[0]->events) & ping ? KEEL_PING_UNTAKEN : 0;
     if (exit_overdue(peer))
         missed |= KEEL_PING_UNANSWERED;
     missed |= peer->starves ? KEEL_PING_STARVES : 0;
@@ -240,7 +244,7 @@ HANDLER call_domain_ping(struct vcpu *caller, struct domain *peer, const struct 
 HANDLER call_vcpu_start(struct vcpu *caller, struct domain *peer, const struct keel_edge *edge,
                         struct vcpu *vcpu, uint64_t pc, uint64_t x0)
 {
-    uint8_t loaded;
+    uint32_t loaded;
 
     /* Only a machine's: at `pc`, a vCPU is at EL1. */
     if (!vcpu || vcpu->user || !domain_runs(peer))
@@ -289,7 +293,7 @@ HANDLER call_vcpu_read(struct vcpu *caller, struct domain *peer, const struct ke
     arch_registers_read(vcpu, &registers);
     /* It may have run meanwhile, and wait for another answer now. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (!vcpu_rests(vcpu) || seq != __atomic_load_n(&vcpu->exit.message.seq, __ATOMIC_RELAXED))
+    if (!vcpu_rests(vcpu) || seq != READ_ONCE(vcpu->exit.message.seq))
         return -KEEL_EBUSY;
     return space_write(&caller->domain->space, IPA(address), &registers, sizeof(registers));
 }
@@ -579,7 +583,7 @@ HANDLER call_trace_read(struct vcpu *caller, uint64_t index, uint64_t from, uint
 
     if (index >= cpus_online || n > KEEL_TRACE_MOST)
         return -KEEL_EINVAL;
-    __atomic_store_n(&traces, n != 0, __ATOMIC_RELAXED);
+    WRITE_ONCE(traces, n != 0);
     cpu = cpu_at((uint32_t)index);
     next = __atomic_load_n(&cpu->trace_next, __ATOMIC_ACQUIRE);
     if (next - from >= TRACE_RECORDS)

@@ -47,10 +47,10 @@ void cpu_kick_timer(struct cpu *cpu)
 
 void cpu_arm(struct cpu *cpu)
 {
-    uint64_t deadline = __atomic_load_n(&cpu->timers_due, __ATOMIC_RELAXED);
+    uint64_t deadline = READ_ONCE(cpu->timers_due);
 
     /* If a choice is due, the end of the turn may be over, and the choice comes here again. */
-    if (!__atomic_load_n(&cpu->resched, __ATOMIC_RELAXED)) {
+    if (!READ_ONCE(cpu->resched)) {
         if (cpu->current && cpu->slice_end < deadline)
             deadline = cpu->slice_end;
         if (cpu->next_refill < deadline)
@@ -71,8 +71,9 @@ void cpu_alarm(struct cpu *cpu)
     timers_run(cpu);
     now = time_now();
     if (now >= cpu->slice_end || now >= cpu->next_refill)
-        __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
-    cpu_arm(cpu);
+        WRITE_ONCE(cpu->resched, true); /* and the choice sets the timer */
+    else
+        cpu_arm(cpu);
 }
 
 static uint16_t who(const struct vcpu *vcpu)
@@ -100,7 +101,7 @@ void trace_run(const struct cpu *cpu)
 
 void cpu_attend(struct cpu *cpu)
 {
-    if (cpu->late) {
+    if (unlikely(cpu->late)) {
         cpu->late = false;
         arch_attend(cpu);
     } else if (!cpu->current || __atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST)) {

@@ -79,7 +79,7 @@ struct cpu {
     uint64_t lease_end GUARDED_BY(lock);
     uint64_t review GUARDED_BY(lock); /* when to look for that, or for whoever starves; 0: now */
     uint64_t tick GUARDED_BY(lock);   /* when those that wait are counted again */
-    struct slot slot[KEEL_SLOTS_MAX] GUARDED_BY(lock); /* in order of rank */
+    struct slot slot[KEEL_SLOTS_MAX + 1] GUARDED_BY(lock); /* in order of rank; and an end */
     uint16_t hard[KEEL_DOMAINS_MAX] GUARDED_BY(lock);  /* bit n: vCPU n has a hard limit here */
 
     struct bucket bucket[KEEL_BUCKETS_MAX]; /* of the group of CPUs that begins with this one */
@@ -104,7 +104,7 @@ void trace_write(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t de
 void trace_run(const struct cpu *cpu); /* what runs from now on */
 static inline void trace(enum keel_trace_kind kind, const struct vcpu *vcpu, uint16_t detail)
 {
-    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED)))
+    if (unlikely(READ_ONCE(traces)))
         trace_write(kind, vcpu, detail);
 }
 
@@ -113,7 +113,7 @@ static inline void trace(enum keel_trace_kind kind, const struct vcpu *vcpu, uin
 static inline bool cpu_wanted(void)
 {
     cpu_window();
-    return __atomic_load_n(&cpu_this()->attention, __ATOMIC_RELAXED);
+    return READ_ONCE(cpu_this()->attention);
 }
 
 /* A call may hold a pointer to a vCPU that another CPU is taking apart. A grace is over when every

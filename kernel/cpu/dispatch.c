@@ -29,9 +29,19 @@ void dispatch_ready(const struct vcpu *vcpu)
     __atomic_fetch_or(&ready[vcpu->id / 64], 1ul << (vcpu->id % 64), __ATOMIC_SEQ_CST);
 }
 
+/* How long the list is: a walk stops behind it, at somebody who does not sleep. */
+static void slots_end(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
+{
+    static struct vcpu vcpu = {.state = VCPU_READY}, *sentinel = &vcpu;
+
+    cpu->slots = n;
+    cpu->slot[n].vcpu = &sentinel;
+    cpu->slot[n].equals = NULL;
+}
+
+/* But for its slots. */
 static void plan_forget(struct cpu *cpu) REQUIRES(cpu->lock)
 {
-    cpu->slots = 0;
     cpu->cut_until = 0;
     cpu->lease_end = TIME_NEVER;
     cpu->best_rank = RANK_BACKGROUND;
@@ -44,6 +54,7 @@ void dispatch_init(struct cpu *cpu) NO_LOCK_ANALYSIS
 {
     cpu->armed = cpu->timers_due = cpu->slice_end = cpu->next_refill = TIME_NEVER;
     cpu->shown_rank = RANK_NONE;
+    slots_end(cpu, 0);
     plan_forget(cpu);
     cpu->slice = time_from_ns(SLICE_DEFAULT_NS);
     cpu->background = VTIME_FIRST;
@@ -56,7 +67,7 @@ static void slot_note(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
     uint8_t *place = &cpu->place[slot->domain][slot->index];
 
     if (*place == SLOT_NONE)
-        __atomic_store_n(place, (uint8_t)n, __ATOMIC_RELAXED);
+        WRITE_ONCE(*place, (uint8_t)n);
     cpu->by_deadline |= slot->flags & KEEL_SLOT_EDF ? RANK_NONE : 0;
     if (slot->flags & KEEL_SLOT_HARD)
         cpu->hard[slot->domain] |= (uint16_t)(1u << slot->index);
@@ -67,7 +78,7 @@ static void slot_note(struct cpu *cpu, uint32_t n) REQUIRES(cpu->lock)
 static void plan_end(struct cpu *cpu) REQUIRES(cpu->lock)
 {
     static struct vcpu *nobody;
-    uint32_t slots = cpu->slots;
+    uint32_t slots = cpu->slots, left = 0;
 
     plan_forget(cpu);
     for (uint32_t i = 0; i < slots; i++) {
@@ -80,8 +91,9 @@ static void plan_end(struct cpu *cpu) REQUIRES(cpu->lock)
         }
         slot_note(cpu, i);
         cpu->best_rank = (uint32_t)min(cpu->best_rank, RANK_PLAN + slot->rank);
-        cpu->slots = i + 1;
+        left = i + 1;
     }
+    slots_end(cpu, left);
 }
 
 void dispatch_unready(const struct vcpu *vcpu)
@@ -91,7 +103,7 @@ void dispatch_unready(const struct vcpu *vcpu)
 
 bool dispatch_may_run(const struct cpu *cpu, const struct vcpu *vcpu)
 {
-    uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_ACQUIRE);
+    uint32_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_ACQUIRE);
 
     return (vcpu->domain->cpus >> cpu->index & 1) && (loaded == CPU_NONE || loaded == cpu->index);
 }
@@ -104,9 +116,10 @@ static bool ready_any(const struct cpu *cpu, struct vcpu **only)
     struct vcpu *vcpu;
     uint32_t base = 0;
 
+    *only = NULL;
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < ARRAY_LENGTH(ready); i++) {
-        uint64_t bits = __atomic_load_n(&ready[i], __ATOMIC_RELAXED);
+        uint64_t bits = READ_ONCE(ready[i]);
 
         if (!bits)
             continue;
@@ -119,7 +132,7 @@ static bool ready_any(const struct cpu *cpu, struct vcpu **only)
         return any;
     vcpu = &vcpus[base + (uint32_t)__builtin_ctzl(any)];
     *only = vcpu->user ? NULL : vcpu;
-    return __atomic_load_n(&vcpu->state, __ATOMIC_RELAXED) == VCPU_READY &&
+    return READ_ONCE(vcpu->state) == VCPU_READY &&
            dispatch_may_run(cpu, vcpu);
 }
 
@@ -150,9 +163,7 @@ static in_line struct vcpu *help(const struct cpu *cpu, struct vcpu *owner)
 /* Most that are in a plan do, and cost no more than this look. */
 static inline bool sleeps(const struct vcpu *owner)
 {
-    return !owner || (1u << VCPU_WAITING | 1u << VCPU_OFF) >>
-                             __atomic_load_n(&owner->state, __ATOMIC_RELAXED) &
-                         1;
+    return !owner || (1u << VCPU_WAITING | 1u << VCPU_OFF) >> READ_ONCE(owner->state) & 1;
 }
 
 bool dispatch_claim(struct cpu *cpu, struct vcpu *vcpu)
@@ -189,10 +200,11 @@ static in_line bool has_time(struct cpu *cpu, struct bucket *bucket, bool mine, 
  * then what was found is void. */
 static inline bool breathe(struct cpu *cpu, uint32_t *looks) REQUIRES(cpu->lock)
 {
-    uint64_t plans = cpu->plans;
+    uint64_t plans;
 
     if (likely(++*looks % LOOKS_MAX))
         return false;
+    plans = cpu->plans;
     lock_release(&cpu->lock);
     cpu_window();
     lock_take(&cpu->lock);
@@ -209,27 +221,42 @@ static inline uint64_t vtime_of(uint64_t *own, uint64_t latest, uint64_t slice)
     return *own > latest - slice ? *own : latest - slice;
 }
 
+void dispatch_reserve_counts(const struct domain *domain)
+{
+    __atomic_fetch_or(&dispatch_reserves, 1ul << domain->id, __ATOMIC_SEQ_CST);
+}
+
+/* The domain's reserve need not be looked at until it wakes. */
+static not_inline void reserve_rests(const struct domain *domain)
+{
+    __atomic_fetch_and(&dispatch_reserves, ~(1ul << domain->id), __ATOMIC_SEQ_CST);
+    if (!sleeps(domain->vcpu[0])) /* it has just woken: which of the two was later? */
+        dispatch_reserve_counts(domain);
+}
+
 /* `lasting`: the owner of a turn that may go on, or NULL. */
 static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *lasting,
                            struct choice *best) REQUIRES(cpu->lock)
 {
     uint32_t looks = 0;
 
-    for (uint64_t left = __atomic_load_n(&dispatch_reserves, __ATOMIC_RELAXED); left;
+    for (uint64_t left = READ_ONCE(dispatch_reserves); left;
          left &= left - 1) {
         struct domain *domain = &domains[__builtin_ctzl(left)];
         struct vcpu *owner = domain->vcpu[0];
         struct vcpu *run;
         uint64_t deadline;
 
-        if (likely(sleeps(owner)))
+        if (sleeps(owner)) {
+            reserve_rests(domain);
             continue;
+        }
         if (breathe(cpu, &looks))
             return;
         if (!domain->reserve.period || !(run = help(cpu, owner)))
             continue;
         bool mine = cpu->turn_rank == RANK_RESERVE && owner == lasting;
-        uint64_t due = __atomic_load_n(&domain->reserve_due, __ATOMIC_RELAXED);
+        uint64_t due = READ_ONCE(domain->reserve_due);
 
         if (now < due) {
             cpu->next_refill = min(cpu->next_refill, due);
@@ -242,10 +269,10 @@ static void choose_reserve(struct cpu *cpu, uint64_t now, const struct vcpu *las
     }
 }
 
-/* The first slot from this on whose owner does not sleep. */
-static inline struct slot *awake(struct slot *slot, const struct slot *end)
+/* The first slot from this on whose owner does not sleep: behind the last one there is such a one. */
+static inline struct slot *awake(struct slot *slot)
 {
-    while (slot < end && sleeps(*slot->vcpu))
+    while (sleeps(*slot->vcpu))
         slot++;
     return slot;
 }
@@ -264,12 +291,11 @@ static in_line void look(struct cpu *cpu, struct slot *slot, bool mine, uint64_t
                          struct choice *best) REQUIRES(cpu->lock)
 {
     struct vcpu *owner = *slot->vcpu, *run = help(cpu, owner);
-    bool by_deadline = slot->flags & KEEL_SLOT_EDF;
     uint64_t deadline = TIME_NEVER;
 
     if (!run || !has_time(cpu, slot->bucket, mine, now, &deadline))
         return;
-    if (!by_deadline)
+    if (!(slot->flags & KEEL_SLOT_EDF))
         deadline = TIME_NEVER;
     else if (best->run && (deadline > best->deadline || (deadline == best->deadline && !mine)))
         return;
@@ -288,7 +314,7 @@ static not_inline bool look_on(struct cpu *cpu, struct slot *slot, bool mine, ui
 static inline bool away(const struct cpu *cpu, const struct vcpu *owner)
 {
     return owner != cpu->current &&
-           (__atomic_load_n(&owner->state, __ATOMIC_RELAXED) == VCPU_RUNNING ||
+           (READ_ONCE(owner->state) == VCPU_RUNNING ||
             !(owner->domain->cpus >> cpu->index & 1));
 }
 
@@ -299,9 +325,10 @@ static inline int64_t lead_review(const struct cpu *cpu, struct slot *slot, uint
                                   int64_t *weight)
 {
     int64_t slice = (int64_t)slot->slice, lead = (int64_t)(slot->vtime - mean);
+    int64_t lack = (int64_t)(slot->slice / LACK_AWAY);
 
     *weight = slot->weight;
-    if (likely(lead >= -slice / LACK_AWAY && lead <= LEAD_MAX * slice))
+    if (likely(lead >= -lack && lead <= LEAD_MAX * slice))
         return lead;
     if (lead < -slice || lead > 0) {
         lead = lead < 0 ? -slice : LEAD_MAX * slice;
@@ -319,13 +346,13 @@ static inline int64_t lead_review(const struct cpu *cpu, struct slot *slot, uint
 static not_inline void choose_plan(struct cpu *cpu, uint64_t now, struct slot *turn,
                                    struct choice *best) REQUIRES(cpu->lock)
 {
-    const struct slot *end = &cpu->slot[cpu->slots];
-    struct slot *cut = now < cpu->cut_until && cpu->cut_slot < end ? cpu->cut_slot : NULL;
+    struct slot *cut =
+        now < cpu->cut_until && cpu->cut_slot < &cpu->slot[cpu->slots] ? cpu->cut_slot : NULL;
     bool deadlines = cpu->by_deadline;
     uint64_t fresh = cpu->slice / REVIEWS;
     uint32_t looks = 0;
 
-    for (struct slot *slot = awake(cpu->slot, end); slot < end && !best->run;) {
+    for (struct slot *slot = awake(cpu->slot); slot->equals && !best->run;) {
         struct slot *equals = slot->equals;
         bool review = (uint32_t)now - equals->reviewed >= fresh;
         uint64_t mean = equals->mean;
@@ -335,7 +362,7 @@ static not_inline void choose_plan(struct cpu *cpu, uint64_t now, struct slot *t
             ((turn && turn->equals == equals && look_on(cpu, turn, true, now, best)) ||
              (cut && cut->equals == equals && look_on(cpu, cut, false, now, best))))
             return;
-        for (; slot < end && slot->equals == equals; slot = awake(slot + 1, end)) {
+        for (; slot->equals == equals; slot = awake(slot + 1)) {
             int64_t lead = (int64_t)(slot->vtime - mean), weight;
 
             if (review) {
@@ -389,7 +416,7 @@ static not_inline void choose_background(struct cpu *cpu, struct vcpu *lasting, 
         return;
     }
     for (uint32_t word = 0; word < VCPUS_TOTAL / 64; word++) {
-        uint64_t bits = __atomic_load_n(&ready[word], __ATOMIC_RELAXED);
+        uint64_t bits = READ_ONCE(ready[word]);
 
         if (cpu->current && cpu->current->id / 64 == word)
             bits |= 1ul << (cpu->current->id % 64);
@@ -415,7 +442,7 @@ static struct vcpu *starving(struct cpu *cpu, bool tick) REQUIRES(cpu->lock)
     uint32_t looks = 0;
 
     for (uint32_t word = 0; word < VCPUS_TOTAL / 64; word++)
-        for (uint64_t bits = __atomic_load_n(&ready[word], __ATOMIC_RELAXED); bits;
+        for (uint64_t bits = READ_ONCE(ready[word]); bits;
              bits &= bits - 1) {
             struct vcpu *vcpu = &vcpus[word * 64 + (uint32_t)__builtin_ctzl(bits)];
             const struct domain *domain = vcpu->domain;
@@ -458,35 +485,37 @@ static not_inline bool choose_starving(struct cpu *cpu, uint64_t now, struct vcp
     return run;
 }
 
-/* The one that is ready, while nothing runs, needs no comparison. False: no slot of its has time, or a reserve counts. */
+/* The one that is ready, while nothing runs, needs no comparison. False: it is time for a slow look, no slot of its has
+ * time, or a reserve counts. */
 static inline bool choose_only(struct cpu *cpu, uint64_t now, struct vcpu *only,
-                               struct choice *best) REQUIRES(cpu->lock)
+                               struct choice *best)
 {
-    uint32_t i = cpu->place[only->domain->id][only->index];
-    struct slot *slot = &cpu->slot[i];
+    uint32_t i;
+    bool found;
     uint64_t deadline;
 
-    if (i >= cpu->slots || only->domain->reserve.period ||
-        !has_time(cpu, slot->bucket, false, now, &deadline))
-        return false;
-    cpu->next_refill = cpu->review;
-    slot->equals->mean = slot->vtime;
-    *best = (struct choice){only, only, RANK_PLAN + slot->rank, slot, TIME_NEVER, 0};
-    return true;
+    lock_take(&cpu->lock);
+    i = cpu->place[only->domain->id][only->index];
+    found = now < cpu->review && i < cpu->slots && !only->domain->reserve.period &&
+            has_time(cpu, cpu->slot[i].bucket, false, now, &deadline);
+    if (found) {
+        struct slot *slot = &cpu->slot[i];
+
+        cpu->next_refill = cpu->review;
+        slot->equals->mean = slot->vtime;
+        *best = (struct choice){only, only, RANK_PLAN + slot->rank, slot, TIME_NEVER, 0};
+    }
+    lock_release(&cpu->lock);
+    return found;
 }
 
-/* `only`: the one that is ready while nothing runs, or NULL. */
-static void choose(struct cpu *cpu, uint64_t now, struct vcpu *only, struct choice *best)
+static void choose(struct cpu *cpu, uint64_t now, struct choice *best)
 {
     struct vcpu *lasting = now < cpu->slice_end && !sleeps(cpu->owner) ? cpu->owner : NULL;
     struct slot *turn;
     uint64_t plans;
 
     lock_take(&cpu->lock);
-    if (only && now < cpu->review && choose_only(cpu, now, only, best)) {
-        lock_release(&cpu->lock);
-        return;
-    }
     do {
         *best = (struct choice){.key = UINT64_MAX};
         plans = cpu->plans;
@@ -620,20 +649,21 @@ static inline void tell(const struct cpu *cpu, uint64_t idle)
 void dispatch(struct cpu *cpu)
 {
     uint64_t idle = 1ul << cpu->index;
-    bool announced = __atomic_load_n(&cpus_idle, __ATOMIC_RELAXED) & idle;
+    bool announced = READ_ONCE(cpus_idle) & idle;
     struct choice choice;
-    struct vcpu *only = NULL;
+    struct vcpu *only;
 
-    __atomic_store_n(&cpu->shown_rank, RANK_NONE, __ATOMIC_RELAXED);
+    WRITE_ONCE(cpu->shown_rank, RANK_NONE);
     dispatch_account(cpu);
     for (;;) {
         /* From here on, whoever makes somebody READY sees that this CPU chooses, or is seen. */
-        __atomic_store_n(&cpu->resched, false, __ATOMIC_RELAXED);
+        WRITE_ONCE(cpu->resched, false);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         cpu->next_refill = TIME_NEVER;
-        choice.run = choice.owner = NULL;
-        if (cpu->current || ready_any(cpu, &only))
-            choose(cpu, cpu->since, only, &choice);
+        if (!cpu->current && !ready_any(cpu, &only))
+            choice.run = choice.owner = NULL;
+        else if (cpu->current || !only || !choose_only(cpu, cpu->since, only, &choice))
+            choose(cpu, cpu->since, &choice);
         if (choice.run || announced)
             break;
         /* Announce it first, then look once more: a wake-up sees either. */
@@ -641,7 +671,7 @@ void dispatch(struct cpu *cpu)
         announced = true;
     }
     if (choice.run && choice.run != cpu->current && !dispatch_claim(cpu, choice.run)) {
-        __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+        WRITE_ONCE(cpu->resched, true);
         return; /* somebody was quicker: choose again */
     }
     if (choice.run && announced)
@@ -677,14 +707,14 @@ static in_line bool wins(const struct cpu *cpu, const struct vcpu *vcpu,
     uint32_t i;
 
     if (vcpu->user)
-        return __atomic_load_n(&cpu->best_rank, __ATOMIC_RELAXED) < shown;
-    i = __atomic_load_n(&cpu->place[domain->id][vcpu->index], __ATOMIC_RELAXED);
+        return READ_ONCE(cpu->best_rank) < shown;
+    i = READ_ONCE(cpu->place[domain->id][vcpu->index]);
     return (i < SLOT_NONE ? RANK_PLAN + cpu->slot[i].rank : RANK_BACKGROUND) < shown;
 }
 
 static in_line void wake(struct vcpu *vcpu, const struct domain *domain, bool reserve)
 {
-    uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
+    uint32_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
     uint64_t cpus = domain->cpus;
     uint32_t target = vcpu->cpu;
     uint64_t idle;
@@ -707,9 +737,10 @@ static not_inline void wake_seldom(struct vcpu *vcpu)
     bool reserve = domain->reserve.period;
 
     trace(KEEL_TRACE_WAKE, vcpu, vcpu->cpu);
-    if (reserve)
-        __atomic_store_n(&domain->reserve_due,
-                         time_now() + time_from_ns(domain->params.reserve_delay), __ATOMIC_RELAXED);
+    if (reserve) {
+        WRITE_ONCE(domain->reserve_due, time_now() + time_from_ns(domain->params.reserve_delay));
+        dispatch_reserve_counts(domain);
+    }
     wake(vcpu, domain, reserve);
 }
 
@@ -717,7 +748,7 @@ void dispatch_wake(struct vcpu *vcpu)
 {
     const struct domain *domain = vcpu->domain;
 
-    if (unlikely(__atomic_load_n(&traces, __ATOMIC_RELAXED) | domain->reserve.period))
+    if (unlikely(READ_ONCE(traces) | domain->reserve.period))
         wake_seldom(vcpu);
     else
         wake(vcpu, domain, false);
@@ -729,7 +760,7 @@ void dispatch_yield(struct cpu *cpu)
 
     *cpu->turn_vtime += left * cpu->turn_pace / PACE_DEFAULT; /* as if it had used that */
     cpu->slice_end = now;
-    __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+    WRITE_ONCE(cpu->resched, true);
 }
 
 static bool bucket_valid(const struct keel_plan_bucket *bucket)
@@ -850,7 +881,7 @@ int64_t plan_commit(uint64_t planner, uint64_t cpus, const struct keel_plan *pla
         memcpy(cpu->slot, made, n * sizeof(made[0]));
         for (uint32_t i = 0; i < n; i++)
             slot_note(cpu, i);
-        cpu->slots = n;
+        slots_end(cpu, n);
         if (n)
             cpu->best_rank = RANK_PLAN + cpu->slot[0].rank;
         turn_book(cpu);

@@ -30,7 +30,7 @@
 #define LEASE_DEFAULT_NS 1000000000u
 #define LEASE_MAX_NS 10000000000u /* a policy that died, or went mad, is followed no longer */
 
-extern uint64_t dispatch_reserves; /* atomic; bit n: domain n may have a reserve */
+extern uint64_t dispatch_reserves; /* atomic; bit n: domain n has a reserve, and may be awake */
 
 /* A CPU that has no plan and runs nothing. */
 void dispatch_init(struct cpu *cpu);
@@ -40,6 +40,9 @@ void dispatch(struct cpu *cpu);
 
 /* The vCPU has become READY: finds it a CPU. */
 void dispatch_wake(struct vcpu *vcpu);
+
+/* The vCPU of a domain with a reserve has gone on from WAITING without having been READY: it is looked at again. */
+void dispatch_reserve_counts(const struct domain *domain);
 
 /* The vCPU is READY, and whoever says so takes care that a CPU chooses: no kick. */
 void dispatch_ready(const struct vcpu *vcpu);

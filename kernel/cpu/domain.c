@@ -91,13 +91,11 @@ int64_t domain_create(struct domain *domain, const struct keel_domain_params *pa
         cpu_window();
         arch_vcpu_init(domain->vcpu[i]);
     }
-    if (params->reserve_period) {
-        __atomic_fetch_or(&dispatch_reserves, 1ul << domain->id, __ATOMIC_RELAXED);
+    if (params->reserve_period)
         bucket_set(&domain->reserve,
                    &(struct keel_plan_bucket){.budget = params->reserve_budget,
                                               .period = params->reserve_period},
                    time_now());
-    }
     __atomic_store_n(&domain->state, KEEL_DOMAIN_BUILDING, __ATOMIC_RELEASE);
     status = domain->incarnation;
     lock_release(&domain->lock);
@@ -220,7 +218,7 @@ bool domain_stop(struct domain *domain, uint32_t reason, const uint64_t detail[4
 /* No CPU runs the vCPU or holds its registers. If one does, it is asked to let go. */
 static bool vcpu_idle(struct vcpu *vcpu)
 {
-    uint8_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
+    uint32_t loaded = __atomic_load_n(&vcpu->loaded_on, __ATOMIC_SEQ_CST);
 
     if (loaded != CPU_NONE || !vcpu_rests(vcpu)) {
         cpu_kick(loaded != CPU_NONE ? loaded : vcpu->cpu);

@@ -2,6 +2,8 @@
 /* Exits: see exit.h. */
 #include "cpu/exit.h"
 
+#include "cpu/dispatch.h"
+
 #define DELIVERIES_MAX 4 /* in one go: the rest at the next `wait` */
 #define SEQ_STEP 0x100u /* the low byte of a sequence number is the vCPU's index */
 
@@ -35,6 +37,8 @@ void exit_raise(struct cpu *cpu, struct vcpu *vcpu, const struct route *route)
     }
     if (likely((service->cpus >> cpu->index & 1) &&
                vcpu_change(server, VCPU_WAITING, VCPU_RUNNING))) {
+        if (unlikely(service->reserve.period))
+            dispatch_reserve_counts(service);
         if (likely(vcpu_claimed(cpu, server, 1ul << KEEL_EVENT_KERNEL)))
             cpu->current = server;
     } else {
@@ -116,7 +120,7 @@ bool exit_overdue(const struct domain *service)
     struct vcpu *vcpu;
 
     while ((vcpu = next_client(service, &id))) {
-        uint64_t seq = __atomic_load_n(&vcpu->exit.message.seq, __ATOMIC_RELAXED);
+        uint64_t seq = READ_ONCE(vcpu->exit.message.seq);
 
         overdue |= vcpu->exit.pinged == seq;
         vcpu->exit.pinged = seq;

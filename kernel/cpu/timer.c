@@ -9,8 +9,7 @@
 
 static void first_changed(struct cpu *cpu) REQUIRES(cpu->lock)
 {
-    __atomic_store_n(&cpu->timers_due, cpu->timers ? cpu->timers->deadline : TIME_NEVER,
-                     __ATOMIC_RELAXED);
+    WRITE_ONCE(cpu->timers_due, cpu->timers ? cpu->timers->deadline : TIME_NEVER);
 }
 
 static void unlink(struct cpu *cpu, struct timer *timer) REQUIRES(cpu->lock)

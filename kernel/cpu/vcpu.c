@@ -20,7 +20,7 @@ inline void vcpu_kick(struct vcpu *vcpu)
     if (vcpu_change(vcpu, VCPU_WAITING, VCPU_READY)) {
         dispatch_wake(vcpu);
     } else if (__atomic_load_n(&vcpu->state, __ATOMIC_SEQ_CST) == VCPU_RUNNING) {
-        uint8_t cpu = __atomic_load_n(&vcpu->cpu, __ATOMIC_RELAXED);
+        uint8_t cpu = READ_ONCE(vcpu->cpu);
 
         if (cpu_at(cpu) != cpu_this())
             arch_kick(cpu);
@@ -29,7 +29,7 @@ inline void vcpu_kick(struct vcpu *vcpu)
 
 inline bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu, uint64_t events)
 {
-    __atomic_store_n(&vcpu->cpu, (uint8_t)cpu->index, __ATOMIC_RELAXED);
+    WRITE_ONCE(vcpu->cpu, (uint8_t)cpu->index);
     vcpu->waited = 0;
     if (unlikely(!domain_runs(vcpu->domain))) {
         __atomic_store_n(&vcpu->state, VCPU_OFF, __ATOMIC_SEQ_CST);
@@ -38,7 +38,7 @@ inline bool vcpu_claimed(struct cpu *cpu, struct vcpu *vcpu, uint64_t events)
     timer_cancel(&vcpu->timer);
     if (vcpu->waits) {
         vcpu->waits = false;
-        if (__atomic_load_n(&vcpu->events, __ATOMIC_RELAXED))
+        if (READ_ONCE(vcpu->events))
             events |= __atomic_exchange_n(&vcpu->events, 0, __ATOMIC_SEQ_CST);
         vcpu->registers.x[0] = events;
     }

@@ -55,15 +55,15 @@ struct vcpu {
     struct arch_registers registers; /* first: the trap entry saves here */
     struct arch_vcpu arch;
 
+    uint32_t loaded_on; /* machine: CPU whose registers hold its EL1 state, or CPU_NONE; atomic */
     uint8_t state;      /* enum vcpu_state; atomic */
-    uint8_t loaded_on;  /* machine: CPU whose registers hold its EL1 state, or CPU_NONE; atomic */
     uint8_t cpu;        /* where it runs or ran last */
     uint8_t waited;     /* ticks of that CPU since it was claimed last, as far as it was READY */
+    uint8_t index;      /* in its domain */
     bool user;          /* kind of its domain */
     bool undelivered;   /* user: atomic: an exit waits for space in its kernel ring */
     bool waits;         /* user: x0 gets the event word when it is claimed */
     uint8_t takes;      /* machine: enum vcpu_takes: before it goes on */
-    uint8_t index;      /* in its domain */
     bool devices;       /* its domain has some: when it leaves, its writes to them are waited for */
 
     uint64_t events;    /* user: atomic */

@@ -70,7 +70,7 @@ int64_t frames_scrub(struct paddr pa, uint64_t pages)
             __atomic_thread_fence(__ATOMIC_RELEASE);
             frames_set(frame, n, FRAME_WORD(FRAME_CLEAN, 0));
         } else {
-            while (__atomic_load_n(&frame->state, __ATOMIC_RELAXED) == FRAME_BUSY) {
+            while (READ_ONCE(frame->state) == FRAME_BUSY) {
                 cpu_window();
                 cpu_relax();
             }

@@ -40,7 +40,7 @@ static inline uint64_t index_at(struct ipa ipa, uint32_t order)
 
 static inline void entry_set(uint64_t *entry, uint64_t value)
 {
-    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+    WRITE_ONCE(*entry, value);
 }
 
 /* Of all pages of a block. */
@@ -610,7 +610,7 @@ int64_t space_pin(struct space *space, struct ipa ipa, void **address)
 
     if (!frame || frame->state != FRAME_OWNED)
         return -KEEL_EFAULT;
-    if (__atomic_load_n(&frame->pins, __ATOMIC_RELAXED) == UINT16_MAX)
+    if (READ_ONCE(frame->pins) == UINT16_MAX)
         return -KEEL_EBUSY;
     __atomic_fetch_add(&frame->pins, 1, __ATOMIC_RELAXED);
     *address = target;

@@ -9,7 +9,7 @@
 #define CPU_ATTENTION 16
 #define CPU_CONTEXT 24
 /* A word, of which the last byte is `takes`; what is between, machines do not have. */
-#define VCPU_USER 1300
+#define VCPU_USER 1304
 #define VCPU_DIRTY 680
 #define VCPU_LINE 488
 /* The virtual timer's interrupt, physical and virtual: PPI 11, as SBSA has it; checked at boot. */

@@ -223,7 +223,7 @@ static void load(struct cpu *cpu, struct vcpu *vcpu)
 {
     const struct arch_el1 *el1 = &vcpu->arch.el1;
 
-    __atomic_store_n(&vcpu->loaded_on, (uint8_t)cpu->index, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vcpu->loaded_on, cpu->index, __ATOMIC_SEQ_CST);
     cpu->arch.loaded = vcpu;
     space_enter(&vcpu->domain->space, cpu->index, vcpu->index);
     EL1_REGISTERS(LOAD)

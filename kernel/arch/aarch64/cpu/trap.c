@@ -216,31 +216,25 @@ void trap_sync(struct vcpu *vcpu, uint64_t esr)
 
 /* Interrupts. */
 
-#define TAKES_MAX 8 /* in one go: the rest comes after the next return */
-
 void trap_irq(void)
 {
     struct cpu *cpu = cpu_this();
+    uint32_t intid = gic_take();
 
-    for (uint32_t i = 0; i < TAKES_MAX; i++) {
-        uint32_t intid = gic_take();
-
-        if (intid >= GIC_SPURIOUS)
-            return;
-        if (intid >= VGIC_PRIVATE) {
-            irq_deliver(intid);
-        } else if (intid == KEEL_TIMER_VIRTUAL && cpu->arch.loaded) {
-            vgic_hold(cpu->arch.loaded, intid);
-        } else {
-            if (intid == GIC_SGI_KICK)
-                __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
-            else if (intid == platform.irq_timer_hyp)
-                cpu_alarm(cpu);
-            else if (intid == platform.irq_maintenance && cpu->arch.context &&
-                     !cpu->arch.context->user)
-                vgic_fold(cpu->arch.context);
-            gic_deactivate(intid);
-        }
+    if (intid >= GIC_SPURIOUS)
+        return;
+    if (intid >= VGIC_PRIVATE) {
+        irq_deliver(intid);
+    } else if (intid == KEEL_TIMER_VIRTUAL && cpu->arch.loaded) {
+        vgic_hold(cpu->arch.loaded, intid);
+    } else {
+        if (intid == GIC_SGI_KICK)
+            __atomic_store_n(&cpu->resched, true, __ATOMIC_SEQ_CST);
+        else if (intid == platform.irq_timer_hyp)
+            cpu_alarm(cpu);
+        else if (intid == platform.irq_maintenance && cpu->arch.context && !cpu->arch.context->user)
+            vgic_fold(cpu->arch.context);
+        gic_deactivate(intid);
     }
 }
 
@@ -274,7 +268,7 @@ void arch_attend(struct cpu *cpu)
     if (domain->incarnation == cpu->arch.late.incarnation)
         domain_stop(domain, KEEL_STOP_FAULT, detail);
     /* What was chosen may be what was stopped. */
-    __atomic_store_n(&cpu->resched, true, __ATOMIC_RELAXED);
+    WRITE_ONCE(cpu->resched, true);
 }
 
 void trap_kernel(uint64_t esr, uint64_t pc, uint64_t far, uint64_t frame)

@@ -24,17 +24,12 @@ static uint32_t rest(uint32_t word)
     return word & (word - 1);
 }
 
-/* Of a bank's words, with others about: as one access each. (The atomic ones of the compiler take
- * an instruction more.) */
-#define READ(word)         (*(const volatile uint32_t *)&(word))
-#define WRITE(word, value) (*(volatile uint32_t *)&(word) = (value))
-
 /* Sets bits of a word that others read without the lock. Returns those that were different. */
 static uint32_t assign(uint32_t *word, uint32_t mask, bool on)
 {
     uint32_t old = *word;
 
-    WRITE(*word, on ? old | mask : old & ~mask);
+    WRITE_ONCE(*word, on ? old | mask : old & ~mask);
     return (on ? ~old : old) & mask;
 }
 
@@ -61,7 +56,7 @@ static in_line void tell(struct domain *domain, const struct vgic_bank *bank, ui
                          uint32_t mask) NO_LOCK_ANALYSIS
 {
     for (uint32_t i = 0; mask && i < domain->vcpus; i++)
-        if ((READ(bank->target[i]) | READ(bank->owned[i])) & mask) {
+        if ((READ_ONCE(bank->target[i]) | READ_ONCE(bank->owned[i])) & mask) {
             struct vcpu *vcpu = domain->vcpu[i];
 
             mark(vcpu, n);
@@ -71,15 +66,15 @@ static in_line void tell(struct domain *domain, const struct vgic_bank *bank, ui
 
 static uint32_t pending(const struct vgic_bank *bank) NO_LOCK_ANALYSIS
 {
-    return READ(bank->latch) | (READ(bank->line) & ~READ(bank->edge));
+    return READ_ONCE(bank->latch) | (READ_ONCE(bank->line) & ~READ_ONCE(bank->edge));
 }
 
 /* Enabled, and of an enabled group. */
 static uint32_t allowed(const struct vgic_bank *bank, uint32_t control) NO_LOCK_ANALYSIS
 {
-    uint32_t group1 = READ(bank->group1);
+    uint32_t group1 = READ_ONCE(bank->group1);
 
-    return READ(bank->enabled) & ((control & KEEL_IRQ_GROUP1_ENABLED ? group1 : 0) |
+    return READ_ONCE(bank->enabled) & ((control & KEEL_IRQ_GROUP1_ENABLED ? group1 : 0) |
                                   (control & KEEL_IRQ_GROUP0_ENABLED ? ~group1 : 0));
 }
 
@@ -92,8 +87,8 @@ static uint32_t deliverable(const struct vgic_bank *bank, uint32_t control)
 static uint32_t candidates(const struct vgic_bank *bank, uint32_t index,
                            uint32_t control) NO_LOCK_ANALYSIS
 {
-    return deliverable(bank, control) & READ(bank->target[index]) &
-           ~(READ(bank->active) | READ(bank->loaded));
+    return deliverable(bank, control) & READ_ONCE(bank->target[index]) &
+           ~(READ_ONCE(bank->active) | READ_ONCE(bank->loaded));
 }
 
 /* Interrupts are chosen as priority << 16 | INTID: the best is the least. */
@@ -108,7 +103,7 @@ static uint32_t best(const struct vgic_bank *bank, uint32_t n, uint32_t set) NO_
 
 #pragma GCC unroll 8
     for (uint32_t i = 0; i < VGIC_PRIORITY_BITS; i++) {
-        uint32_t better = set & ~READ(bank->priority[i]);
+        uint32_t better = set & ~READ_ONCE(bank->priority[i]);
 
         priority |= better ? 0 : 0x80u >> i;
         set = better ? better : set;
@@ -155,7 +150,7 @@ static void look(struct vcpu *vcpu, uint32_t control, struct set *active,
     for (uint32_t n = 0; n < VGIC_BANKS; n++) {
         const struct vgic_bank *bank = own_bank(vcpu, n);
 
-        active->bank[n] = READ(bank->active) & ~READ(bank->loaded) & READ(bank->owned[vcpu->index]);
+        active->bank[n] = READ_ONCE(bank->active) & ~READ_ONCE(bank->loaded) & READ_ONCE(bank->owned[vcpu->index]);
         wanted->bank[n] = candidates(bank, vcpu->index, control);
     }
 }
@@ -252,7 +247,7 @@ int64_t vgic_configure(struct domain *domain, struct keel_irq_configure entry)
 {
     struct vgic_bank *bank = bank_of(domain, entry.vcpu, entry.bank);
     uint64_t *waiting = &domain->arch.vgic.waiting;
-    uint64_t begun = __atomic_load_n(waiting, __ATOMIC_RELAXED);
+    uint64_t begun = READ_ONCE(*waiting);
     uint32_t concerned = 0;
     bool waits;
 
@@ -263,7 +258,7 @@ int64_t vgic_configure(struct domain *domain, struct keel_irq_configure entry)
     lock_release(&bank->lock);
     tell(domain, bank, entry.bank, concerned);
     if (unlikely(waits || begun))
-        __atomic_store_n(waiting, waits ? keel_irq_word(entry) : 0, __ATOMIC_RELAXED);
+        WRITE_ONCE(*waiting, waits ? keel_irq_word(entry) : 0);
     return waits ? -KEEL_EAGAIN : 0;
 }
 
@@ -353,7 +348,7 @@ static in_line void raise(struct domain *domain, struct vgic_bank *bank, uint32_
     change = level ? bank->hw & bit : 0;
     change |= pulse ? bank->edge & bit : assign(&bank->line, bit & ~bank->hw, level);
     if (level)
-        WRITE(bank->latch, bank->latch | (change & (bank->edge | bank->hw)));
+        WRITE_ONCE(bank->latch, bank->latch | (change & (bank->edge | bank->hw)));
     change &= level ? bank->enabled : bank->loaded & ~bank->edge;
     lock_release(&bank->lock);
     tell(domain, bank, intid / 32, change);
@@ -380,11 +375,11 @@ void vgic_hold(struct vcpu *vcpu, uint32_t intid)
     struct vgic_bank *bank = &vcpu->arch.vgic.private;
 
     /* It comes again: the guest has ended the last one, and the list register says so. */
-    if (READ(bank->loaded) >> intid & 1)
+    if (READ_ONCE(bank->loaded) >> intid & 1)
         vgic_fold(vcpu);
     vcpu->arch.vgic.held |= 1u << intid;
     lock_take(&bank->lock);
-    WRITE(bank->line, bank->line | 1u << intid);
+    WRITE_ONCE(bank->line, bank->line | 1u << intid);
     lock_release(&bank->lock);
     mark(vcpu, 0);
     vcpu_kick(vcpu);
@@ -407,7 +402,7 @@ static bool send_loaded(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t inti
     uint32_t bit = 1u << intid;
 
     if (!(bank->loaded & ~bank->latch & allowed(bank, vgic->control) & bit) || vgic->watch ||
-        __atomic_load_n(&vgic->dirty, __ATOMIC_RELAXED))
+        READ_ONCE(vgic->dirty))
         return false;
     gic_lr_pend(vgic->slot[intid]);
     assign(&bank->lent, bit, true);
@@ -480,7 +475,7 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     lock_take(&bank->lock);
     if (ended && n == 0) { /* held; comes again if the line is high */
         vcpu->arch.vgic.held &= ~bit;
-        WRITE(bank->line, bank->line & ~bit);
+        WRITE_ONCE(bank->line, bank->line & ~bit);
     }
     /* What somebody asked of it meanwhile goes before what the list register says. */
     if (unlikely((bank->changed | bank->watched) & bit)) {
@@ -498,11 +493,11 @@ static uint32_t fold(struct vcpu *vcpu, uint32_t slot)
     }
     /* The latch is used up only if the guest has acknowledged; what came since is in `latch`. */
     if (flags & LR_PENDING)
-        WRITE(bank->latch, bank->latch | (bank->lent & bit));
-    WRITE(bank->active, (bank->active & ~bit) | (flags & LR_ACTIVE ? bit : 0));
+        WRITE_ONCE(bank->latch, bank->latch | (bank->lent & bit));
+    WRITE_ONCE(bank->active, (bank->active & ~bit) | (flags & LR_ACTIVE ? bit : 0));
     if (!(flags & LR_ACTIVE))
-        WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] & ~bit);
-    WRITE(bank->loaded, bank->loaded & ~bit);
+        WRITE_ONCE(bank->owned[vcpu->index], bank->owned[vcpu->index] & ~bit);
+    WRITE_ONCE(bank->loaded, bank->loaded & ~bit);
     bank->lent &= ~bit;
     left = (pending(bank) | bank->active) & bit;
     if (bank->hw & bit && !ended)
@@ -587,10 +582,10 @@ static in_line bool load(struct vcpu *vcpu, uint32_t n, uint32_t mask, uint32_t 
     }
     wanted &= ~left; /* those that found one */
     if (wanted) {
-        WRITE(bank->lent, bank->lent | (bank->latch & wanted & pends));
-        WRITE(bank->latch, bank->latch & ~(wanted & pends));
-        WRITE(bank->loaded, bank->loaded | wanted);
-        WRITE(bank->owned[vcpu->index], bank->owned[vcpu->index] | wanted);
+        WRITE_ONCE(bank->lent, bank->lent | (bank->latch & wanted & pends));
+        WRITE_ONCE(bank->latch, bank->latch & ~(wanted & pends));
+        WRITE_ONCE(bank->loaded, bank->loaded | wanted);
+        WRITE_ONCE(bank->owned[vcpu->index], bank->owned[vcpu->index] | wanted);
     }
     lock_release(&bank->lock);
     return !left;
@@ -669,7 +664,7 @@ bool vgic_pending(struct vcpu *vcpu)
     if (likely(!__atomic_load_n(&vcpu->arch.vgic.dirty, __ATOMIC_SEQ_CST)))
         return false;
     vmcr = gic_vmcr();
-    look(vcpu, __atomic_load_n(&domain->arch.vgic.control, __ATOMIC_RELAXED) & vmcr, &active,
+    look(vcpu, READ_ONCE(domain->arch.vgic.control) & vmcr, &active,
          &wanted);
     next = best_of(vcpu, &wanted);
     return next != NO_CHOICE && CHOICE_PRIORITY(next) < vmcr >> 24;
@@ -680,8 +675,8 @@ void vgic_domain_init(struct domain *domain, uint32_t spis)
     struct vgic *vgic = &domain->arch.vgic;
 
     vgic->spis = spis;
-    __atomic_store_n(&vgic->control, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&vgic->waiting, 0, __ATOMIC_RELAXED);
+    WRITE_ONCE(vgic->control, 0);
+    WRITE_ONCE(vgic->waiting, 0);
     for (uint32_t i = 0; i < ARRAY_LENGTH(vgic->spi); i++) {
         struct vgic_bank *bank = &vgic->spi[i];
 

@@ -47,7 +47,7 @@ void arch_enter(struct cpu *cpu, struct vcpu *vcpu)
         arch_unload(cpu);
     CHECK(vcpu->loaded_on == CPU_NONE);
     cpu->arch.loaded = vcpu;
-    vcpu->loaded_on = (uint8_t)cpu->index;
+    vcpu->loaded_on = cpu->index;
 }
 
 void arch_attend(struct cpu *cpu)
@@ -109,7 +109,7 @@ void bare_pass(uint32_t index)
     if (bare.now >= cpu->arch.timer)
         cpu_alarm(cpu);
     bare.idle = false;
-    while (!bare.idle && (!cpu->current || __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)))
+    while (!bare.idle && (!cpu->current || READ_ONCE(cpu->attention)))
         cpu_attend(cpu);
     if (cpu->current)
         arch_enter(cpu, cpu->current);

@@ -201,7 +201,7 @@ static void install(struct cpu *cpu, struct vcpu *vcpu)
         if (cpu->arch.loaded)
             arch_unload(cpu);
         CHECK(vcpu->loaded_on == CPU_NONE);
-        __atomic_store_n(&vcpu->loaded_on, (uint8_t)cpu->index, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&vcpu->loaded_on, cpu->index, __ATOMIC_SEQ_CST);
         cpu->arch.loaded = vcpu;
     }
     space_enter(&vcpu->domain->space, cpu->index, vcpu->index);
