@@ -22,9 +22,9 @@ struct slot {
     struct bucket *bucket; /* NULL: no limit */
     uint64_t min_run;      /* counter ticks */
     uint64_t vtime;        /* virtual time: what it has had among those of its rank; see `pace` */
-    uint64_t mean;         /* in the first slot of a rank: of those who want to run, by weight, */
-    struct slot *equals;   /* (that of its rank) */
-    uint32_t reviewed;     /* and when it was (the time's low half) */
+    struct slot *equals;   /* the first of its rank, which has their */
+    uint64_t mean;         /* virtual time, by weight, of those who want to run */
+    uint32_t reviewed;     /* when it was found: the time's low half */
     uint8_t rank, flags, domain, index;
     uint16_t weight;
     uint32_t pace;  /* virtual time of a tick, in 1 / PACE_DEFAULT: less for who weighs more */

@@ -278,7 +278,7 @@ static inline struct slot *awake(struct slot *slot)
 }
 
 /* The slot of a turn that may go on, or NULL. */
-static inline struct slot *turn_lasts(const struct cpu *cpu, const struct vcpu *lasting)
+static inline struct slot *turn_lasting(const struct cpu *cpu, const struct vcpu *lasting)
     REQUIRES(cpu->lock)
 {
     struct slot *slot = lasting ? cpu->turn_slot : NULL;
@@ -321,7 +321,7 @@ static inline bool away(const struct cpu *cpu, const struct vcpu *owner)
 /* How much more a slot has had among its equals than was due, in virtual time, within bounds. Sleep is no lack, and
  * who lacks something because it is away (its weight is 0) does not hold the mean back for long: else all
  * others would be ahead of it as far as counts, and the same. */
-static inline int64_t lead_review(const struct cpu *cpu, struct slot *slot, uint64_t mean,
+static inline int64_t lead_bound(const struct cpu *cpu, struct slot *slot, uint64_t mean,
                                   int64_t *weight)
 {
     int64_t slice = (int64_t)slot->slice, lead = (int64_t)(slot->vtime - mean);
@@ -366,15 +366,17 @@ static not_inline void choose_plan(struct cpu *cpu, uint64_t now, struct slot *t
             int64_t lead = (int64_t)(slot->vtime - mean), weight;
 
             if (review) {
-                lead = lead_review(cpu, slot, mean, &weight);
+                lead = lead_bound(cpu, slot, mean, &weight);
                 leads += lead * weight;
                 weights += weight;
+            } else if (unlikely(lead < -(int64_t)slot->slice)) {
+                slot->vtime = mean - slot->slice; /* slept through the reviews */
             }
             uint64_t key = slot->vtime + (lead <= 0 ? slot->slice : VTIME_LATER);
 
             if (deadlines && (slot == turn || slot->flags & KEEL_SLOT_EDF))
                 key = 0;
-            else if (key >= best->key)
+            if (key >= best->key && !(deadlines && slot->flags & KEEL_SLOT_EDF))
                 continue;
             if (breathe(cpu, &looks))
                 return;
@@ -525,7 +527,7 @@ static void choose(struct cpu *cpu, uint64_t now, struct choice *best)
         choose_reserve(cpu, now, lasting, best);
         if (best->run)
             continue;
-        turn = turn_lasts(cpu, lasting);
+        turn = turn_lasting(cpu, lasting);
         choose_plan(cpu, now, turn, best);
         if (best->run)
             choose_minimum(cpu, now, turn, best);

@@ -195,6 +195,39 @@ START_TEST(who_hands_over_keeps_nobody_out)
 }
 END_TEST
 
+/* The same, when one of the two has slept for long, and the other's turns are so short that at none of the first one's
+ * choices the mean is a new one. */
+START_TEST(who_sleeps_through_the_reviews_keeps_nobody_out)
+{
+    struct keel_plan_slot slots[] = {slot(1, NONE, 3, 0), slot(2, NONE, 3, 0), slot(3, NONE, 3, 0)};
+    struct cpu *cpu = cpu_at(0);
+    uint64_t before, since = 0;
+
+    machine_start(1);
+    for (uint16_t d = 1; d <= 3; d++)
+        domain_make(d, 1, false, d == 3 ? VCPU_READY : VCPU_WAITING);
+    ck_assert_int_eq(commit(0, 1, NULL, 0, slots, 3, 0), 0);
+    run_until(200 * MS);
+    before = domains[3].vcpu[0]->run_time;
+    vcpu_kick(domains[2].vcpu[0]);
+    while (bare.now < 300 * MS) {
+        struct vcpu *ran = cpu->current;
+
+        run_until(bare.now + MS / 100);
+        if (cpu->current != ran)
+            since = bare.now;
+        for (uint16_t d = 1; d <= 2; d++)
+            if (cpu->current == domains[d].vcpu[0] &&
+                bare.now >= since + (d == 1 ? MS * 9 / 10 : MS / 50)) {
+                vcpu_kick(domains[3 - d].vcpu[0]);
+                sleep_current(0);
+                since = bare.now;
+            }
+    }
+    ck_assert_uint_ge(domains[3].vcpu[0]->run_time - before, 40 * MS);
+}
+END_TEST
+
 /* Who slept goes first, but not for as long as it slept. */
 START_TEST(sleep_saves_up_a_slice)
 {
@@ -594,6 +627,26 @@ START_TEST(edf_takes_the_earliest_deadline)
     run_until(1000 * MS);
     share_is(1, 250 * MS, MS);
     share_is(2, 400 * MS, MS);
+}
+END_TEST
+
+/* In one rank, who has a deadline goes before who has none, wherever they are in the list. */
+START_TEST(a_deadline_goes_before_a_turn_that_lasts)
+{
+    struct keel_plan_bucket bucket = {.budget = 2 * MS, .period = 10 * MS};
+    struct keel_plan_slot slots[2];
+
+    slots[_i] = slot(1, 0, 3, KEEL_SLOT_HARD | KEEL_SLOT_EDF);
+    slots[!_i] = slot(2, NONE, 3, 0);
+    machine_start(1);
+    domain_make(1, 1, false, VCPU_WAITING);
+    domain_make(2, 1, false, VCPU_READY);
+    ck_assert_int_eq(commit(0, 1, &bucket, 1, slots, 2, 0), 0);
+    run_until(MS / 2);
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[2].vcpu[0]);
+    vcpu_kick(domains[1].vcpu[0]);
+    settle();
+    ck_assert_ptr_eq(cpu_at(0)->current, domains[1].vcpu[0]);
 }
 END_TEST
 
@@ -1192,6 +1245,7 @@ int main(void)
     tcase_add_test(tcase, no_plan_shares);
     tcase_add_test(tcase, equal_slots_share);
     tcase_add_loop_test(tcase, who_hands_over_keeps_nobody_out, 0, 2);
+    tcase_add_test(tcase, who_sleeps_through_the_reviews_keeps_nobody_out);
     tcase_add_loop_test(tcase, sleep_saves_up_a_slice, 0, 2);
     tcase_add_loop_test(tcase, equals_share_by_weight, 0, 5);
     tcase_add_loop_test(tcase, time_alone_does_not_count, 0, 2);
@@ -1210,6 +1264,7 @@ int main(void)
     tcase_add_test(tcase, a_bucket_is_shared_by_cpus);
     tcase_add_test(tcase, a_group_has_its_own_buckets);
     tcase_add_test(tcase, edf_takes_the_earliest_deadline);
+    tcase_add_loop_test(tcase, a_deadline_goes_before_a_turn_that_lasts, 0, 2);
     tcase_add_test(tcase, cbs_wakes_to_a_period_of_its_own);
     tcase_add_test(tcase, a_blocked_client_helps_its_service);
     tcase_add_test(tcase, a_busy_service_is_not_spun_for);
