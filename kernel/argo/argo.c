@@ -105,10 +105,13 @@ static in_line bool machine_walk(struct domain *domain, uint64_t address, enum s
                                  struct space_recent *recent) REQUIRES(OWN_LOCK)
 {
     struct paddr pa;
+    uint8_t *page;
 
-    recent->last = address | (KEEL_PAGE_SIZE - 1);
-    return guest_translate(address, access == SPACE_WRITE, &pa) &&
-           space_reach(&domain->space, pa, &recent->page);
+    if (!guest_translate(address, access == SPACE_WRITE, &pa) ||
+        !space_reach(&domain->space, pa, &page))
+        return false;
+    *recent = (struct space_recent){address | (KEEL_PAGE_SIZE - 1), page};
+    return true;
 }
 
 static not_inline bool service_walk(struct domain *domain, uint64_t address,
