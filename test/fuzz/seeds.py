@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inputs that a fuzz target starts from.
 
-    seeds.py TARGET FOLDER BUILD           writes them to a folder: those made here, those of the build
-                                           folder, and those kept in corpus/TARGET
-    seeds.py --keep TARGET FOLDER INPUTS   puts the smallest inputs of a folder into corpus/TARGET
+    seeds.py TARGET FOLDER BUILD    writes them to a folder: those made here, those of the build folder,
+                                    and those kept in corpus/TARGET
+    seeds.py --keep TARGET NOTES    puts those inputs into corpus/TARGET that reach the most; NOTES is what
+                                    libFuzzer wrote of each as it merged
 
 corpus/TARGET has one input a line, in base64.
 """
 import base64
+import functools
+import operator
 import pathlib
 import struct
 import sys
@@ -17,6 +20,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / 'boot'))
 from newc import Archive  # noqa: E402
+
+# The most that corpus/TARGET has: inputs, and bytes of the file.
+MOST = 150
+MOST_BYTES = 200 << 10
 
 READ, WRITE, EXEC = 4, 2, 1
 RAM = 0x40000000
@@ -95,17 +102,68 @@ def write(target, folder, build):
         (folder / f'kept-{number}').write_bytes(base64.b64decode(line))
 
 
-def keep(target, folder, most):
-    inputs = sorted((path.read_bytes() for path in folder.iterdir()), key=lambda i: (len(i), i))
-    (HERE / 'corpus').mkdir(exist_ok=True)
-    (HERE / 'corpus' / target).write_text(
-        ''.join(base64.b64encode(content).decode() + '\n' for content in inputs[:most] if content))
-    print(f'{target}: kept {min(most, len(inputs))} of {len(inputs)} inputs')
+class Candidate:
+    """An input, and what it reaches, as sets of bits. features: libFuzzer's, an edge and about how often it was taken: eight
+    for each edge."""
+
+    def __init__(self, path):
+        self.made = path.name.startswith(('made-', 'tree-'))
+        self.content = path.read_bytes()
+        self.line = base64.b64encode(self.content).decode() + '\n'
+        self.features = self.edges = 0
+
+    def reaches(self, features):
+        for feature in features:
+            self.features |= 1 << feature
+            self.edges |= 1 << (feature >> 3)
+
+
+def candidates(notes):
+    """Of a file for -merge_control_file: how many inputs, how many of these in the first folder, a path each, and then
+    lines that begin with what they are and an input's number."""
+    lines = notes.read_text().splitlines()
+    found = [Candidate(pathlib.Path(line)) for line in lines[2:2 + int(lines[0])]]
+    for line in lines[2 + len(found):]:
+        what, number, *rest = line.split()
+        if what == 'FT':
+            found[int(number)].reaches(map(int, rest))
+    return found
+
+
+def union(sets):
+    return functools.reduce(operator.or_, sets, 0)
+
+
+def choose(made, others):
+    """Beside what is made anyway, again and again the one that adds most edges for its length; if several do, most features."""
+    chosen = []
+    while len(chosen) < MOST:
+        edges, features = (union(getattr(each, what) for each in made + chosen) for what in ('edges', 'features'))
+        room = MOST_BYTES - sum(len(each.line) for each in chosen)
+        others = [each for each in others if each.features & ~features and len(each.line) <= room]
+        if not others:
+            break
+        chosen.append(min(others, key=lambda each: (-(each.edges & ~edges).bit_count() / len(each.line),
+                                                    -(each.features & ~features).bit_count() / len(each.line), each.line)))
+    return chosen
+
+
+def keep(target, notes):
+    found = candidates(notes)
+    made = [each for each in found if each.made]
+    others = [each for each in found if each.content and not each.made]
+    chosen = choose(made, others)
+    kept = HERE / 'corpus' / target
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(''.join(each.line for each in sorted(chosen, key=lambda each: (len(each.content), each.content))))
+    edges, most = (union(each.edges for each in some).bit_count() for some in (made + chosen, found))
+    print(f'{target}: {len(chosen)} of {len(others)} inputs, {kept.stat().st_size} bytes: with {len(made)} that are made '
+          f'{edges} edges of {most}')
 
 
 def main():
-    if len(sys.argv) == 5 and sys.argv[1] == '--keep':
-        keep(sys.argv[2], pathlib.Path(sys.argv[3]), int(sys.argv[4]))
+    if len(sys.argv) == 4 and sys.argv[1] == '--keep':
+        keep(sys.argv[2], pathlib.Path(sys.argv[3]))
     elif len(sys.argv) == 4:
         write(sys.argv[1], *map(pathlib.Path, sys.argv[2:]))
     else:
