@@ -773,7 +773,7 @@ START_TEST(partner_before_wildcard)
 }
 END_TEST
 
-/* Also A10.5 (steps, whose work world_step bounds) and A10.6 (nothing is allocated). */
+/* Also A10.5: steps, whose work world_step bounds. */
 START_TEST(long_messages_in_steps)
 {
     static const uint32_t sizes[] = {4096,  13311, 13312, 13313, 26624,
@@ -1203,11 +1203,15 @@ START_TEST(wakes_only_who_fits)
 }
 END_TEST
 
-static void thirty_two_waiters(void)
+static void a_ring_of_forty(void)
 {
     world_end();
     world_begin(40);
     EXPECT_EQ(ring_register(0, PORT, ANY, 1024, 20, 0), 0);
+}
+
+static void thirty_two_wait(void)
+{
     EXPECT_EQ(message_send(38, 0, PORT, 1, ADDR(DATA), 480), 480);
     EXPECT_EQ(message_send(39, 0, PORT, 1, ADDR(DATA), 480), 480);
     for (uint32_t round = 0; round < 2; round++)
@@ -1215,6 +1219,12 @@ static void thirty_two_waiters(void)
             EXPECT_EQ(message_send(d, 0, PORT, 1, ADDR(DATA), 100), -KEEL_EAGAIN);
     EXPECT_EQ(message_send(33, 0, PORT, 1, ADDR(DATA), 100), -KEEL_EBUSY);
     EXPECT_EQ(message_send(32, 0, PORT, 1, ADDR(DATA), 100), -KEEL_EAGAIN);
+}
+
+static void thirty_two_waiters(void)
+{
+    a_ring_of_forty();
+    thirty_two_wait();
 }
 
 static void all_woken(void)
@@ -1236,6 +1246,24 @@ START_TEST(waiters_at_the_limit)
     all_woken();
     EXPECT_EQ(message_send(33, 0, PORT, 1, ADDR(DATA), 100), 100);
     EXPECT(same_holdings(before, holdings(0)));
+}
+END_TEST
+
+/* A10.6: to send, to wait and to wake take no memory: pools are empty at both ends. */
+START_TEST(a10_6_no_memory_to_send)
+{
+    a_ring_of_forty();
+    for (uint32_t d = 0; d < 40; d++)
+        domains[d].space.pool.free = 0;
+    thirty_two_wait();
+    EXPECT(message_take(0, 20, 1024, &header, got));
+    EXPECT(message_take(0, 20, 1024, &header, got));
+    EXPECT_EQ(notify_all(0), 0);
+    all_woken();
+    for (uint32_t d = 1; d <= 4; d++)
+        EXPECT_EQ(message_send(d, 0, PORT, 1, ADDR(DATA), 100), 100);
+    for (uint32_t d = 0; d < 40; d++)
+        domains[d].space.pool.free = POOL - (d == 0); /* the ring's page */
 }
 END_TEST
 
@@ -1675,6 +1703,7 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, waits_and_is_woken);
     tcase_add_test(tests, wakes_only_who_fits);
     tcase_add_test(tests, waiters_at_the_limit);
+    tcase_add_test(tests, a10_6_no_memory_to_send);
     tcase_add_test(tests, a10_9_waiters_are_told);
     tcase_add_test(tests, rings_that_come_and_go_are_told);
     tcase_add_test(tests, a_dead_waiter);
