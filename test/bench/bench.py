@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What things cost, in instructions: measures all rows, records them, writes README's table. See README.md; test/bench/run
+"""What things cost, in instructions: measures all rows, records them, writes the READMEs' tables. See README.md; test/bench/run
 calls this after it has built."""
 import argparse
 import pathlib
@@ -14,12 +14,11 @@ import messages  # noqa: E402
 import policies  # noqa: E402
 import profile_row  # noqa: E402
 import xen  # noqa: E402
-from rows import ROWS  # noqa: E402
+from rows import NOT_MET, ROWS  # noqa: E402
 from runs import BUILD, GUEST, LINUX_MIB, MACHINE_MIB, ROOT, RUNS, Failure, profiles, run, run_bare  # noqa: E402
 from symbols import Symbols  # noqa: E402
 
 RECORDED = HERE / 'recorded.toml'
-README = ROOT / 'README.md'
 TABLE = re.compile(r'(?<=<!-- test/bench/run --record writes this -->\n)(?:\|.*\n)*')
 HASHING = {'sha256', 'add', 'compress', 'sha256_instructions'}  # of libs/sha256
 MIB = 1 << 20
@@ -110,12 +109,57 @@ def number(value):
     return '-' if value is None else f'{value:,}'
 
 
-def table_of(values):
-    """For README."""
-    lines = ['| | Keel | limit | Xen 4.22 |', '|---|---:|---:|---:|']
-    for row in ROWS:
-        lines.append(f'| {row.title} | {number(values.get(row.name))} | {number(row.limit)} | {number(row.xen)} |')
-    return '\n'.join(lines) + '\n'
+def table(head, align, rows):
+    return f'| {head} |\n|---|{align}\n' + ''.join(f'| {" | ".join(row)} |\n' for row in rows)
+
+
+def costs_table(values):
+    return table('| Keel | limit | Xen 4.22', '---:|---:|---:|',
+                 ([row.title, number(values.get(row.name)), number(row.limit), number(row.xen)] for row in ROWS))
+
+
+def xen_table(values, other):
+    """Messages beside Xen's, of which two were measured: as in xen-baseline.md, and `other`."""
+    def line(what, values, name):
+        return [what, *(number(values.get(name.format(size))) for size in messages.SIZES)]
+
+    def lines():
+        for kind, what, old in ('send', 'send', messages.XEN_SEND), ('one-way', 'one way', {}), ('round', 'there and back', messages.XEN_ROUND):
+            for run, between in messages.RUNS.items():
+                yield line(f'{what}, {between}', values, f'{kind}-{{}}-{run.partition("-")[2]}')
+            yield line(f'{what}, guest to guest, Xen {other.version}', other.messages, f'{kind}-{{}}-guests')
+            if old:
+                yield line(f'{what}, {"to itself" if kind == "send" else "guest to guest"}, Xen 4.22', old, '{}')
+
+    return table(f'| {" | ".join(messages.SIZES)}', '---:|' * len(messages.SIZES), lines())
+
+
+def limits_table(values):
+    def names(source, missed):
+        return ', '.join(f'`{row.name}` {number(row.limit)}' + (f' ({number(values.get(row.name))}: {NOT_MET[row.name]})' if missed else '')
+                         for row in ROWS if row.limit and row.source == source and (row.name in NOT_MET) == missed) or '-'
+
+    sources = dict.fromkeys(row.source for row in ROWS if row.limit)
+    return table('from | may not be exceeded | not met yet', '---|---|',
+                 [*([source, names(source, False), names(source, True)] for source in sources),
+                  [messages.SOURCE, messages.LIMITS, '-']])
+
+
+def written():
+    """READMEs as what is recorded says that they are: path -> text."""
+    record = recorded()
+    tables = {ROOT / 'README.md': [costs_table(record['rows'])],
+              HERE / 'README.md': [xen_table(record['messages'], xen.recorded()), limits_table(record['rows'])]}
+    texts = {}
+    for path, its in tables.items():
+        texts[path], found = TABLE.subn(lambda _, left=iter(its): next(left), path.read_text())
+        assert found == len(its), path
+    return texts
+
+
+def write():
+    for path, text in written().items():
+        path.write_text(text)
 
 
 def record(values, second):
@@ -124,7 +168,6 @@ def record(values, second):
              *(f'{name} = {value}' for name, (value, _) in values.items()), '', '[messages]',
              *(f'{name} = {value}' for name, value in second.items())]
     RECORDED.write_text('\n'.join(lines) + '\n')
-    README.write_text(TABLE.sub(lambda _: table_of(recorded()['rows']), README.read_text()))
 
 
 def show(values, other):
@@ -141,6 +184,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--profile', metavar='ROW')
     parser.add_argument('--record', action='store_true')
+    parser.add_argument('--tables', action='store_true')
     parser.add_argument('--xen', metavar='IMAGE', type=pathlib.Path)
     parser.add_argument('--list', action='store_true')
     options = parser.parse_args()
@@ -148,6 +192,8 @@ def main():
     if options.list:
         for row in names.values():
             print(f'{row.name:22} {row.title}')
+    elif options.tables:
+        write()
     elif options.profile:
         if options.profile not in names:
             raise Failure(f'no such row: {options.profile} (see --list)')
@@ -161,6 +207,7 @@ def main():
             record(values, second)
             if options.xen:
                 xen.record(other)
+            write()
 
 
 if __name__ == '__main__':

@@ -17,8 +17,11 @@ KINDS = {'send': 'SEND', 'one-way': 'ONE_WAY', 'round': 'ROUND'}
 
 # Of issue 5: of the send call, and of the round trip of 64 bytes between guests. Xen: measured once, as rows.py says:
 # sendv to itself, and between two guests through VIRQ and WFI.
+SOURCE = 'issue 5'
 SEND_LIMIT, SEND_COPIES, ROUND_LIMIT = 450, 1.15, 3500
 SEND_MORE = 500
+LIMITS = (f'`send-0-*`, `send-64-*` {SEND_LIMIT}; from `send-4K-*` on {SEND_COPIES} copies and {SEND_MORE}; '
+          f'`round-64-guests` {ROUND_LIMIT:,}')
 XEN_SEND = {'64': 2166, '1K': 2402, '4K': 3135, '64K': 21758}
 XEN_ROUND = {'64': 13921, '1K': 14396, '4K': 15860, '64K': 53111}
 
