@@ -2,9 +2,9 @@
 /*
  * The interleavings of kernel/arch/aarch64/interrupt/vgic.c: two vCPUs on two CPUs, a level and an edge
  * interrupt (SPIs), their device, and the service that configures them. What vgic.c does under a bank's
- * lock is one atomic step here; all else interleaves, the kick under that lock too, which is more than
- * can happen. Device and service do a bounded number of things, so "lost" is a state in which nothing
- * moves any more although something is due.
+ * lock is one atomic step here; all else interleaves: whom it concerns is looked for, marked and kicked
+ * after the lock, one vCPU after the other. Device and service do a bounded number of things, so "lost"
+ * is a state in which nothing moves any more although something is due.
  *
  *   no interrupt is lost:     when all is quiet, nothing that a vCPU should take waits    (`observer`)
  *   none is invented:         edges are taken at most as often as they came; a level that is taken is
@@ -23,9 +23,10 @@
  * SWITCHES: how often another vCPU is loaded meanwhile. BUSY: guests never sleep, so no WFI brings them here.
  *
  * Each BREAK_... takes out one rule of kernel-rules.md 4, and the model fails: L1, L2, L3_DIRTY,
- * L3_SLEEP, L4_WAIT, L4_PENDING, L4_MOVE, L4_CLEAR, L5, L6 (the timer's line is looked at again),
- * L6_AGAIN (it comes again behind an end that was not seen yet), L6_SWITCH (its physical interrupt is
- * given back), L8. L7 is about GICv2, whose SGIs come by a register that has no driver here.
+ * L3_SLEEP, L3_OWNER (who has it is told, not only who should), L3_TARGET (the other way round),
+ * L4_WAIT, L4_PENDING, L4_MOVE, L4_CLEAR, L5, L6 (the timer's line is looked at again), L6_AGAIN (it
+ * comes again behind an end that was not seen yet), L6_SWITCH (its physical interrupt is given back),
+ * L8. L7 is about GICv2, whose SGIs come by a register that has no driver here.
  */
 
 #ifndef EDGES
@@ -80,21 +81,12 @@ byte working = 2;     /* device and service */
 
 #define PENDING(i) (latch[i] || (i == LEVEL && line[i]))
 #define CANDIDATE(v, i) (is_enabled[i] && PENDING(i) && target[i] == v && !is_active[i] && !loaded[i])
+#define SLEEPLESS(v) (dirty[v] && (CANDIDATE(v, LEVEL) || CANDIDATE(v, EDGE)))
+#define OWNED(v, i) ((is_active[i] || loaded[i]) && owner[i] == v)
 #define OWN_ACTIVE(v, i) (is_active[i] && owner[i] == v && !loaded[i])
-#define DELIVERABLE_TO(i) ((is_enabled[i] && PENDING(i)) -> target[i] : NOBODY)
-#define LOADED_BY(i) (loaded[i] -> owner[i] : NOBODY)
+#define DELIVERABLE(i) (is_enabled[i] && PENDING(i))
 #define MAINTENANCE(v) (lr_ended[AT(v, LEVEL)] || lr_ended[AT(v, EDGE)])
 #define TAKES(v, i) (lr_pending[AT(v, i)] && !lr_active[AT(v, i)])
-
-/* L3: the state was changed, and this marked, in one step (readers take the mark first, so that what
- * they see between the two is seen again). */
-inline mark(v)
-{
-    if
-    :: v != NOBODY -> dirty[v] = 1
-    :: else
-    fi
-}
 
 /* vcpu_kick, afterwards: looks at the vCPU's state twice. */
 inline kick(v)
@@ -110,6 +102,33 @@ inline kick(v)
             fi;
             v = NOBODY
         }
+    fi
+}
+
+/* tell(), for one vCPU. */
+inline tell_one(i, v)
+{
+#ifndef BREAK_L3_TARGET
+    other = (target[i] == v -> v : NOBODY);
+#endif
+#ifndef BREAK_L3_OWNER
+    other = (OWNED(v, i) -> v : other);
+#endif
+    if
+    :: atomic { other != NOBODY -> dirty[v] = 1 };
+        kick(other)
+    :: atomic { other == NOBODY -> skip }
+    fi
+}
+
+/* tell(): after a change under the lock, which has set `concerned`. */
+inline tell(i)
+{
+    if
+    :: atomic { concerned -> concerned = 0 };
+        tell_one(i, 0);
+        tell_one(i, 1)
+    :: atomic { !concerned -> skip }
     fi
 }
 
@@ -141,7 +160,7 @@ inline fold_one(v, i)
         lr_active[AT(v, i)] = 0;
         lr_eoi[AT(v, i)] = 0;
         lr_ended[AT(v, i)] = 0;
-        dirty[v] = dirty[v] || is_active[i] || PENDING(i);
+        left = left || is_active[i] || PENDING(i);
         if
         :: !is_active[i] -> owner[i] = 0
         :: else
@@ -150,19 +169,21 @@ inline fold_one(v, i)
     fi
 }
 
-/* other: the vCPU that the edge has moved to meanwhile */
+/* vgic_fold(): whoever the edge has moved to meanwhile is told. */
 inline fold(v)
 {
     d_step { fold_one(v, LEVEL) }
     d_step {
         fold_one(v, EDGE);
 #ifndef BREAK_L4_MOVE
-        other = ((PENDING(EDGE) && !is_active[EDGE] && !loaded[EDGE] && target[EDGE] != v)
-            -> target[EDGE] : NOBODY);
-        mark(other)
+        concerned = PENDING(EDGE) && !is_active[EDGE] && !loaded[EDGE] && target[EDGE] != v
 #endif
     }
-    kick(other)
+    tell(EDGE);
+    d_step {
+        dirty[v] = dirty[v] || left;
+        left = 0
+    }
 }
 
 /* load(): under the bank's lock. */
@@ -283,18 +304,17 @@ inline end(v, i)
     was_idle = was_idle || read_of == i
 }
 
-/* The device's line falls. other: where that matters */
+/* The device's line falls. */
 inline lower()
 {
     d_step {
         line[LEVEL] = 0;
         lowering++;
 #ifndef BREAK_L2
-        other = LOADED_BY(LEVEL);
-        mark(other)
+        concerned = loaded[LEVEL]
 #endif
     }
-    kick(other);
+    tell(LEVEL);
     lowering--
 }
 
@@ -310,14 +330,15 @@ inline hold()
 #endif
     d_step {
         held = 1;
-        line[LEVEL] = 1;
-        dirty[0] = 1
+        line[LEVEL] = 1
     }
+    dirty[0] = 1
 }
 
 proctype vcpu(byte v)
 {
     byte other = NOBODY;
+    bit concerned, left;
     byte in = NOBODY; /* what the guest handles */
 
     do
@@ -358,18 +379,18 @@ proctype vcpu(byte v)
         fold(v);
 #ifdef BREAK_L3_SLEEP
         if
-        :: atomic { CANDIDATE(v, LEVEL) || CANDIDATE(v, EDGE) -> skip }
-        :: atomic { !CANDIDATE(v, LEVEL) && !CANDIDATE(v, EDGE) -> skip };
+        :: atomic { SLEEPLESS(v) -> skip }
+        :: atomic { !SLEEPLESS(v) -> skip };
             state[v] = WAITING;
 #else
         state[v] = WAITING;
         if
-        :: atomic { CANDIDATE(v, LEVEL) || CANDIDATE(v, EDGE) -> skip };
+        :: atomic { SLEEPLESS(v) -> skip };
             if
             :: atomic { state[v] == WAITING -> state[v] = RUNNING }
             :: atomic { state[v] == READY -> state[v] = RUNNING }
             fi
-        :: atomic { !CANDIDATE(v, LEVEL) && !CANDIDATE(v, EDGE) -> skip };
+        :: atomic { !SLEEPLESS(v) -> skip };
 #endif
             do
             :: atomic { v == 0 && output && !physical -> physical = 1 };
@@ -385,19 +406,10 @@ proctype vcpu(byte v)
     od
 }
 
-/* notify_all(), when something became deliverable */
-inline told(i)
-{
-    other = (is_enabled[i] -> target[i] : NOBODY);
-    another = ((is_enabled[i] && loaded[i] && owner[i] != target[i]) -> owner[i] : NOBODY);
-    mark(other);
-    mark(another)
-}
-
 proctype device()
 {
     byte other = NOBODY;
-    byte another = NOBODY;
+    bit concerned;
     byte e = EDGES;
     byte l = LEVELS;
 
@@ -409,10 +421,9 @@ proctype device()
             due = 1;
             credit++;
             since = since + clearing;
-            told(EDGE)
+            concerned = is_enabled[EDGE]
         }
-        kick(other);
-        kick(another)
+        tell(EDGE)
 #ifdef TIMER
     :: l > 0 && !output ->
         l--;
@@ -422,10 +433,9 @@ proctype device()
         l--;
         d_step {
             line[LEVEL] = 1;
-            told(LEVEL)
+            concerned = is_enabled[LEVEL]
         }
-        kick(other);
-        kick(another)
+        tell(LEVEL)
     :: l < LEVELS && line[LEVEL] -> /* nobody need serve it any more (L2) */
         lower()
 #endif
@@ -438,16 +448,12 @@ proctype device()
 inline changes(i)
 {
     changed[i] = changed[i] || loaded[i];
-    other = LOADED_BY(i);
-    another = DELIVERABLE_TO(i);
-    mark(other);
-    mark(another)
+    concerned = loaded[i] || DELIVERABLE(i)
 }
 
 inline complete(i)
 {
-    kick(other);
-    kick(another);
+    tell(i);
 #ifndef BREAK_L4_WAIT
     !changed[i]
 #endif
@@ -456,7 +462,7 @@ inline complete(i)
 proctype service()
 {
     byte other = NOBODY;
-    byte another = NOBODY;
+    bit concerned;
     byte n, i;
 
     do
@@ -470,9 +476,8 @@ proctype service()
         :: d_step { is_enabled[i] = 0; changes(i) };
             complete(i);
             off[i] = 1;
-            d_step { off[i] = 0; is_enabled[i] = 1; told(i) };
-            kick(other);
-            kick(another)
+            d_step { off[i] = 0; is_enabled[i] = 1; concerned = DELIVERABLE(i) };
+            tell(i)
 #ifndef TIMER
         :: atomic { i == EDGE -> d_step {
                 only[EDGE] = NOBODY;
@@ -503,10 +508,9 @@ proctype service()
                 was_idle = !handled[i];
                 watched[i] = loaded[i];
                 fresh[i] = !loaded[i];
-                other = LOADED_BY(i);
-                mark(other)
+                concerned = loaded[i]
             };
-            kick(other);
+            tell(i);
 #ifndef BREAK_L5
             !loaded[i] || fresh[i];
 #endif

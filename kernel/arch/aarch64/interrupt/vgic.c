@@ -393,8 +393,8 @@ void vgic_let_go(struct vcpu *vcpu, uint32_t intid)
     gic_deactivate(intid);
 }
 
-/* An SGI to oneself that is in a list register already, handled or not, becomes pending there. Only
- * if nothing else has changed: then what is in the list registers is what should be. */
+/* An SGI to oneself that is in a list register already, handled or not, becomes pending there. Not if
+ * this vCPU has been told of a change that it has not seen; one of which it is told after this comes after it. */
 static bool send_loaded(struct vcpu *vcpu, struct vgic_bank *bank, uint32_t intid)
     REQUIRES(bank->lock)
 {
