@@ -253,9 +253,11 @@ static void take_out(struct argo_ring **link, const struct argo_ring *ring)
 
 static not_inline bool lock_try_on(struct lock *lock) TRY_ACQUIRES(true, lock) NO_LOCK_ANALYSIS
 {
-    for (uint32_t left = LOCK_TRIES; left != 0; left--)
+    for (uint32_t left = LOCK_TRIES; left != 0; left--) {
+        cpu_relax();
         if (lock_try(lock))
             return true;
+    }
     return false;
 }
 
@@ -915,7 +917,7 @@ static int64_t notify_waiters(struct domain *domain, struct argo_step *step)
             __atomic_fetch_or(&domain->argo.waiting, left, __ATOMIC_RELAXED);
             if (READ_ONCE(ring->seen) == ring_consumed(&ring->ring))
                 continue;
-            if (looks++ == LOOKS || !lock_try(&ring->lock))
+            if (looks++ == LOOKS || (!lock_try(&ring->lock) && !lock_try_on(&ring->lock)))
                 return ARGO_AGAIN;
             wakes += wake_waiters(ring, &step->wake, false, WAKES);
             lock_release(&ring->lock);

@@ -22,7 +22,7 @@ const char guest_name[] = "inside";
 #define BYTES        64u
 #define START_MS     1000u
 #define SETTLED      50u
-#define MEASURED     1000u
+#define MEASURED     5000u
 #define ALIAS        0x1800000000ull
 #define BLOCK        0x200000ull
 #define IMAGE_BLOCKS 2u
