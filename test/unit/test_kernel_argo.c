@@ -563,6 +563,76 @@ START_TEST(sends_any_length)
 }
 END_TEST
 
+/* What OpenXT's driver for Linux hands over, and finds in its ring, byte by byte: written by hand from the published headers (argo.md, A3 and
+ * A12), without a structure of Keel's. A ring of its default length; a connection is asked for, a word is sent by it, and a datagram. */
+START_TEST(bytes_on_the_wire)
+{
+    static const uint8_t registration[12] = {
+        0x00, 0x01, 0x00, 0x00, /* aport 0x100 */
+        0x03, 0x00, 0x00, 0x00, /* partner_id 3, pad */
+        0xb0, 0xff, 0x01, 0x00, /* len: 32 pages less 80 bytes */
+    };
+    static const uint8_t addresses[16] = {
+        0x00, 0x02, 0x00, 0x00, 0xf4, 0x7f, 0x00, 0x00, /* src: aport 0x200, DOMID_INVALID: the caller, pad */
+        0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* dst: aport 0x100, domain 0, pad */
+    };
+    static const uint8_t syn_buffer[16] = {
+        0x00, 0xc0, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00, /* iov_hnd 0x4000c000 */
+        0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* iov_len, pad */
+    };
+    static const uint8_t word_buffers[32] = {
+        0x08, 0xc0, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x10, 0xc0, 0x00, 0x40, 0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    };
+    static const uint8_t memory[21] = {
+        0x01, 0x00, 0x00, 0x00, 0x44, 0x33, 0x22, 0x11, /* SYN, conid */
+        0x00, 0x00, 0x00, 0x00, 0x44, 0x33, 0x22, 0x11, /* data, conid */
+        'h',  'e',  'l',  'l',  'o',
+    };
+    static const uint8_t pointers[8] = {0x00, 0x00, 0x00, 0x00, 0x60, 0x00, 0x00, 0x00}; /* rx_ptr, tx_ptr */
+    static const uint8_t expected[96] = {
+        0x18, 0x00, 0x00, 0x00,                         /* len 24: with these 16, without padding */
+        0x00, 0x02, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, /* source: aport 0x200, domain 3, pad */
+        0x6d, 0x52, 0x74, 0x35,                         /* message_type: a stream's */
+        0x01, 0x00, 0x00, 0x00, 0x44, 0x33, 0x22, 0x11, /* SYN, conid */
+        0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, /* padding, as it was */
+        0x1d, 0x00, 0x00, 0x00,                         /* len 29 */
+        0x00, 0x02, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, /* source */
+        0x6d, 0x52, 0x74, 0x35,                         /* message_type */
+        0x00, 0x00, 0x00, 0x00, 0x44, 0x33, 0x22, 0x11, /* data, conid */
+        'h',  'e',  'l',  'l',  'o',  0xee, 0xee, 0xee, /* and padding */
+        0x15, 0x00, 0x00, 0x00,                         /* len 21 */
+        0x00, 0x02, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, /* source */
+        0x4d, 0x72, 0x47, 0x64,                         /* message_type: a datagram's */
+        'h',  'e',  'l',  'l',  'o',  0xee, 0xee, 0xee, /* without a header of its own */
+        0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee,
+    };
+    static const uint8_t zero[56];
+    uint8_t *ring = world_at(0, ADDR(20));
+    uint64_t gfn[32];
+
+    for (uint32_t i = 0; i < 32; i++)
+        gfn[i] = 0x40000 + 20 + i;
+    memset(ring, 0, 64);
+    memset(ring + 64, 0xee, PAGE - 64);
+    world_put(0, ARGS, registration, sizeof registration);
+    world_put(0, GFNS, gfn, sizeof gfn);
+    EXPECT_EQ(world_call(0, 1, ARGS, GFNS, 32, 0), 0);
+    world_put(3, ARGS, addresses, sizeof addresses);
+    world_put(3, 0x4000c000, memory, sizeof memory);
+    world_put(3, IOVS, syn_buffer, sizeof syn_buffer);
+    EXPECT_EQ(world_call(3, 3, ARGS, IOVS, 1, 0x3574526d), 8);
+    world_put(3, IOVS, word_buffers, sizeof word_buffers);
+    EXPECT_EQ(world_call(3, 3, ARGS, IOVS, 2, 0x3574526d), 13);
+    world_put(3, IOVS, word_buffers + 16, 16);
+    EXPECT_EQ(world_call(3, 3, ARGS, IOVS, 1, 0x6447724d), 5);
+    EXPECT(memcmp(ring, pointers, sizeof pointers) == 0);
+    EXPECT(memcmp(ring + 8, zero, sizeof zero) == 0);
+    EXPECT(memcmp(ring + 64, expected, sizeof expected) == 0);
+    EXPECT_EQ(ring[64 + sizeof expected], 0xee);
+}
+END_TEST
+
 /* Who asks for it is signalled for a message only when all before it are taken. */
 START_TEST(signals_when_empty)
 {
@@ -1685,6 +1755,7 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, order_of_errors);
     tcase_add_test(tests, unknown_operations);
     tcase_add_test(tests, sends_any_length);
+    tcase_add_test(tests, bytes_on_the_wire);
     tcase_add_test(tests, gathers_buffers);
     tcase_add_test(tests, signals_when_empty);
     tcase_add_test(tests, source_ports);
