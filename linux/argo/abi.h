@@ -50,10 +50,15 @@ struct argo_unregister_ring {
 	__u16 pad;
 };
 
+enum argo_signals {
+	ARGO_SIGNALS_WHEN_EMPTY = 1,	/* for a message when all before it were received */
+};
+
 struct argo_shared_ring {
 	__u32 rx_ptr;		/* ours */
 	__u32 tx_ptr;		/* the hypervisor's */
-	__u8 reserved[56];
+	__u32 signals;		/* ours: enum argo_signals */
+	__u8 reserved[52];
 	__u8 ring[];
 };
 

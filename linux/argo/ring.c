@@ -101,6 +101,7 @@ int argo_ring_begin(struct argo_ring *ring)
 		result = -ENOMEM;
 		goto out;
 	}
+	ring->shared->signals = ARGO_SIGNALS_WHEN_EMPTY;
 	first = virt_to_phys(ring->shared) / ARGO_PAGE;
 	for (i = 0; i < ARGO_PAGES; i++)
 		frame[i] = first + i;
@@ -210,6 +211,11 @@ bool argo_ring_drain(struct argo_ring *ring, bool *consumed)
 		/* The hypervisor may write there once it sees this: what was read is read. */
 		smp_store_release(&ring->shared->rx_ptr, ring->rx);
 		*consumed = true;
+		if (ring->rx == tx) {
+			/* It sees that this was all, and interrupts for the next; or this sees that. */
+			smp_mb();
+			tx = smp_load_acquire(&ring->shared->tx_ptr);
+		}
 		cond_resched();
 	}
 	return ring->rx != tx;

@@ -258,7 +258,7 @@ static bool cat_receive(struct cat *cat)
 static void cat_send(struct cat *cat)
 {
     ssize_t n = send(cat->fd, cat->buffer + cat->sent, cat->used - cat->sent,
-                     cat->datagrams ? 0 : MSG_DONTWAIT);
+                     MSG_NOSIGNAL | (cat->datagrams ? 0 : MSG_DONTWAIT));
 
     if (n < 0 && errno != EAGAIN && !(cat->datagrams && later(cat->until)))
         fail(cat->name, strerror(errno));
@@ -401,7 +401,7 @@ static void echo_step(struct echo *echo)
         echo->used = (size_t)n;
         echo->sent = 0;
     }
-    n = send(echo->fd, echo->buffer + echo->sent, echo->used - echo->sent, MSG_DONTWAIT);
+    n = send(echo->fd, echo->buffer + echo->sent, echo->used - echo->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN)
         echo_close(echo);
     else if (n > 0)
