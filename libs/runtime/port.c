@@ -120,7 +120,10 @@ int port_offer(struct port *port, uint32_t number, size_t bytes)
     /* Who may ask has to be answered. */
     if (keel_connection_with(NULL, number, KEEL_RIGHT_SEND) == NULL)
         return 0;
-    return port_open(port, number, KEEL_DOMAIN_ANY, bytes);
+    int status = port_open(port, number, KEEL_DOMAIN_ANY, bytes);
+    if (status == 0)
+        port_pace(port, PORT_PACE);
+    return status;
 }
 
 void port_resume(struct port *port)

@@ -83,13 +83,15 @@ must_check int port_open(struct port *port, uint32_t number, uint16_t partner, s
 must_check int port_open_in(struct port *port, uint32_t number, uint16_t partner, void *memory,
                             uint32_t pages);
 
-/* Opens own port `number` to whoever the configuration lets ask there; 0, and no port, if that is nobody. */
+/* Opens own port `number` to whoever the configuration lets ask there, with a pace of PORT_PACE; 0, and no port, if that is nobody. */
 must_check int port_offer(struct port *port, uint32_t number, size_t bytes);
 
 /* A handler said "not now": it may be now. */
 void port_resume(struct port *port);
 
-/* A limit on how often senders can wake this service: see loop_port_pace. */
+/* A limit on how often senders can wake this service: see loop_port_pace. For ports that anybody may send to, PORT_PACE: nobody notices
+ * its delay, and a flood costs two wake-ups in it. */
+#define PORT_PACE 1000000u /* ns */
 void port_pace(struct port *port, uint64_t ns);
 
 /*

@@ -431,6 +431,7 @@ bool supervise_begin(void)
         printf("builder: the kernel gives the supervisor no rings\n");
         return false;
     }
+    port_pace(&port, PORT_PACE);
     return true;
 }
 

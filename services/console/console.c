@@ -461,6 +461,7 @@ int main(int argc, char **argv)
 
     if (port_open_in(&port, KEEL_PORT_CONSOLE, KEEL_DOMAIN_ANY, output_ring, OUTPUT_RING_PAGES) < 0)
         say("no port for output: only the kernel is heard here\n");
+    port_pace(&port, PORT_PACE);
     const struct keel_connection *builder =
         keel_connection_with(NULL, KEEL_PORT_SUPERVISOR, KEEL_RIGHT_SEND);
     if (builder != NULL && client_open(&supervisor, builder, ANSWER_RING_BYTES) < 0)

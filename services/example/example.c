@@ -37,5 +37,6 @@ int main(int argc, char **argv)
         printf("no port %u: %s\n", PORT, strerror(-status));
         return 1;
     }
+    port_pace(&port, PORT_PACE); /* anybody may send: see port.h */
     loop_run();
 }
