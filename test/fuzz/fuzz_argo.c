@@ -2,9 +2,11 @@
 /*
  * Argo in the kernel as a whole: three services register rings, send, notify and unregister,
  * receive honestly or write anything into their rings, change the memory that rings and messages
- * lie in, die and come back. An input is a sequence of events. Besides what kernel_world.h says: a
- * message that can be read is one that was sent, in one piece, by whom it says.
+ * lie in, die and come back. An input is a sequence of events. Besides what kernel_world.h says, each step
+ * of an operation does what the reference model (argo_model.h) says: its answer, whom it tells, what lies in
+ * the rings. Guests have no right here to what the model describes.
  */
+#include "argo_model.h"
 #include "kernel_guest.h"
 #include "kernel_world.h"
 
@@ -16,22 +18,113 @@
 #include "call_grammar.h"
 
 #define EVENTS_MAX 120u
+#define CHECK_EACH 16u                     /* of them, every byte that is unread is looked at */
 #define ARGS       (WORLD_RW_IPA + 0xc000) /* arguments of calls */
 #define LISTS      (WORLD_RW_IPA + 0xd000)
 #define RINGS_PAGE (WORLD_RW_IPA >> KEEL_PAGE_SHIFT) /* up to 8 pages of rings */
 #define DATA       (WORLD_RW_IPA + 0x8000)           /* 4 pages of what is sent */
 #define HONEST     (WORLD_RW_IPA + 0xe000)
 
+/* ---- beside the model ---- */
+
+static uint8_t *reach(uint32_t domain, uint64_t address, bool write)
+{
+    return world_reach(&domains[domain], address, write);
+}
+
+static uint32_t pool_free(uint32_t domain)
+{
+    return domains[domain].space.pool.free;
+}
+
+static bool on_cpu(uint32_t domain)
+{
+    return domains[domain].vcpu[0] && domains[domain].vcpu[0]->state == VCPU_RUNNING;
+}
+
+static uint64_t time_is(void)
+{
+    return host_now;
+}
+
+static const struct model_world model_world = {reach, pool_free, on_cpu, time_is};
+
+static void lives_are(void)
+{
+    static const enum model_life lives[] = {
+        [KEEL_DOMAIN_ABSENT] = MODEL_ABSENT,   [KEEL_DOMAIN_BUILDING] = MODEL_BUILT,
+        [KEEL_DOMAIN_SEALED] = MODEL_BUILT,    [KEEL_DOMAIN_RUNNING] = MODEL_RUNS,
+        [KEEL_DOMAIN_STOPPED] = MODEL_STOPPED,
+    };
+
+    for (uint32_t id = 0; id < WORLD_DOMAINS; id++)
+        model_life(id, lives[domains[id].state], domains[id].incarnation);
+}
+
+/* What the world's edges say, see kernel_world.h. */
+static void ports_are(void)
+{
+    for (uint32_t id = 1; id <= WORLD_SERVICES; id++)
+        model_port(id, WORLD_PORT, true, (1u << 1 | 1u << 2 | 1u << 3 | 1u << 6) & ~(1u << id));
+    model_port(6, WORLD_PORT, true, 0);
+    model_port(2, WORLD_PORT_2, true, 1u << 1);
+}
+
+#define TOLD (1ul << KEEL_EVENT_ARGO)
+
+/* The services that have been told to look at their rings, and don't know it yet; and makes it so. */
+static uint64_t told_exchange(uint64_t set)
+{
+    uint64_t before = 0;
+
+    for (uint32_t id = 1; id <= WORLD_SERVICES; id++) {
+        struct vcpu *vcpu = domains[id].vcpu[0];
+
+        if (!vcpu)
+            continue;
+        before |= (uint64_t)(vcpu->events & TOLD ? 1 : 0) << id;
+        vcpu->events = (vcpu->events & ~TOLD) | (set >> id & 1 ? TOLD : 0);
+    }
+    return before;
+}
+
+/* Executes the call that is in the registers. */
+static int64_t service_goes_on(struct vcpu *vcpu)
+{
+    const uint16_t id = vcpu->domain->id;
+    uint64_t x[9], before = 0, told = 0;
+    int64_t result;
+
+    memcpy(x, vcpu->registers.x, sizeof x);
+    lives_are();
+    if (x[8] == GRAMMAR_ARGO)
+        model_before(id, x);
+    if (x[8] != GRAMMAR_WAIT) /* which asks */
+        before = told_exchange(0);
+    vcpu->arch.again = false;
+    call_handle(vcpu);
+    result = (int64_t)vcpu->registers.x[0];
+    if (x[8] != GRAMMAR_WAIT) {
+        told = told_exchange(0);
+        (void)told_exchange(told | before);
+    }
+    world_tell(
+        "cpu %u, domain %u: call %lu(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx) = %ld%s, tells %#lx\n",
+        cpu_this()->index, id, x[8], x[0], x[1], x[2], x[3], x[4], x[5], result,
+        vcpu->arch.again ? ", again" : "", told);
+    if (x[8] == GRAMMAR_ARGO)
+        model_after(vcpu->arch.again ? MODEL_AGAIN : result, told);
+    else
+        model_told(told);
+    lives_are();
+    return result;
+}
+
 static int64_t service_call(struct vcpu *vcpu, uint64_t number, const uint64_t x[6])
 {
     memcpy(vcpu->registers.x, x, 6 * sizeof *x);
     vcpu->registers.x[8] = number;
-    vcpu->arch.again = false;
-    call_handle(vcpu);
-    world_tell("cpu %u, domain %u: call %lu(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx) = %ld%s\n",
-               cpu_this()->index, vcpu->domain->id, number, x[0], x[1], x[2], x[3], x[4], x[5],
-               (int64_t)vcpu->registers.x[0], vcpu->arch.again ? ", again" : "");
-    return (int64_t)vcpu->registers.x[0];
+    return service_goes_on(vcpu);
 }
 
 static uint32_t some_port(struct input *input)
@@ -50,14 +143,11 @@ static uint16_t some_partner(struct input *input)
 }
 
 /* A service's ring of one page that nobody but the kernel writes to, and that stays. */
-static struct {
-    bool there;
-    uint32_t len, rx;
-} honest[WORLD_SERVICES + 1];
+static bool honest[WORLD_SERVICES + 1];
 
 static bool is_honest(const struct domain *domain, uint32_t port, uint16_t partner)
 {
-    return domain->id <= WORLD_SERVICES && honest[domain->id].there && port == WORLD_PORT &&
+    return domain->id <= WORLD_SERVICES && honest[domain->id] && port == WORLD_PORT &&
            partner == KEEL_DOMAIN_ANY;
 }
 
@@ -68,14 +158,15 @@ static bool put(const struct vcpu *vcpu, uint64_t ipa, const void *from, size_t 
     const uint8_t *at = from;
     bool stale = false;
 
+    model_wrote(vcpu->domain->id, ipa, bytes);
     for (size_t piece; bytes > 0; at += piece, ipa += piece, bytes -= piece) {
         uint8_t byte;
 
         piece = KEEL_PAGE_SIZE - ipa % KEEL_PAGE_SIZE;
         if (piece > bytes)
             piece = bytes;
-        stale |= !world_store(vcpu->domain, ipa, at, piece) &&
-                 world_load(vcpu->domain, ipa, &byte, 1);
+        stale |=
+            !world_store(vcpu->domain, ipa, at, piece) && world_load(vcpu->domain, ipa, &byte, 1);
     }
     return !stale;
 }
@@ -177,25 +268,6 @@ static void notifies(struct input *input, struct vcpu *vcpu)
 
 /* ---- the receiver ---- */
 
-/* A message of a service, at ring offset `at` of a ring of one page: all of it is what was sent. */
-static void check_message(const struct domain *domain, uint64_t ring, uint32_t len, uint32_t at,
-                          const struct keel_argo_message_header *header)
-{
-    uint8_t bytes[4096];
-    struct content content;
-    uint32_t n = header->len - (uint32_t)sizeof *header;
-
-    for (uint32_t i = 0; i < n; i++)
-        must(world_load(domain, ring + 64 + (at + 16 + i) % len, &bytes[i], 1));
-    if (n < sizeof content)
-        return;
-    memcpy(&content, bytes, sizeof content);
-    must(content.magic == MAGIC && content.sender == header->source.domain_id);
-    must(content.bytes == n && content.value == header->message_type);
-    for (uint32_t i = sizeof content; i < n; i++)
-        must(bytes[i] == (uint8_t)content.value);
-}
-
 static void register_honest(struct input *input, struct vcpu *vcpu)
 {
     uint16_t id = vcpu->domain->id;
@@ -203,11 +275,11 @@ static void register_honest(struct input *input, struct vcpu *vcpu)
     const struct keel_argo_register_ring ring = {
         .aport = WORLD_PORT, .partner_id = KEEL_DOMAIN_ANY, .len = len};
     const uint64_t gfn = HONEST >> KEEL_PAGE_SHIFT;
-    static const uint8_t zero[64];
+    const struct keel_argo_ring header = {.signals = len / KEEL_ARGO_SLOT % 2};
 
-    if (id == 0 || honest[id].there)
+    if (id == 0 || honest[id])
         return;
-    if (!put(vcpu, HONEST, zero, sizeof zero) || !put(vcpu, ARGS, &ring, sizeof ring) ||
+    if (!put(vcpu, HONEST, &header, sizeof header) || !put(vcpu, ARGS, &ring, sizeof ring) ||
         !put(vcpu, LISTS, &gfn, sizeof gfn))
         return;
     for (uint32_t i = 0; i < 100; i++) {
@@ -215,33 +287,10 @@ static void register_honest(struct input *input, struct vcpu *vcpu)
                                       (uint64_t[6]){KEEL_ARGO_REGISTER_RING, ARGS, LISTS, 1, 1});
 
         if (!vcpu->arch.again) {
-            honest[id].there = status == 0;
-            honest[id].len = len;
-            honest[id].rx = 0;
+            honest[id] = status == 0;
             return;
         }
     }
-}
-
-static void receive_honest(struct vcpu *vcpu)
-{
-    uint16_t id = vcpu->domain->id;
-    struct keel_argo_message_header header;
-    uint32_t tx, unread;
-
-    if (!honest[id].there)
-        return;
-    must(world_load(vcpu->domain, HONEST + 4, &tx, sizeof tx));
-    must(tx < honest[id].len && tx % KEEL_ARGO_SLOT == 0);
-    unread = (tx + honest[id].len - honest[id].rx) % honest[id].len;
-    if (unread == 0)
-        return;
-    must(world_load(vcpu->domain, HONEST + 64 + honest[id].rx, &header, sizeof header));
-    must(header.len >= sizeof header && header.len <= unread && header.source.pad == 0);
-    must(header.source.domain_id <= WORLD_SERVICES);
-    check_message(vcpu->domain, HONEST, honest[id].len, honest[id].rx, &header);
-    honest[id].rx = (honest[id].rx + ((header.len + 15) & ~15u)) % honest[id].len;
-    (void)put(vcpu, HONEST, &honest[id].rx, sizeof honest[id].rx);
 }
 
 /* ---- everything else ---- */
@@ -280,7 +329,7 @@ static void rebuild(struct vcpu *builder, uint16_t id)
     must(world_store(builder->domain, ARGS, &domains[id].params, sizeof domains[id].params));
     if (service_call(builder, GRAMMAR_DOMAIN_CREATE, (uint64_t[6]){peer, ARGS}) < 0)
         return;
-    honest[id].there = false; /* whatever the last life ended of */
+    honest[id] = false; /* whatever the last life ended of */
     peer = KEEL_PEER(id, domains[id].incarnation);
     for (uint64_t page = 0; page < 32; page += 8)
         must(service_call(builder, GRAMMAR_MEMORY_SCRUB,
@@ -316,8 +365,7 @@ static void builder_acts(struct input *input, struct vcpu *vcpu)
 static void service_acts(struct input *input, struct vcpu *vcpu)
 {
     if (vcpu->arch.again && input_below(input, 8)) {
-        vcpu->arch.again = false;
-        call_handle(vcpu);
+        (void)service_goes_on(vcpu);
         return;
     }
     switch (input_below(input, 16)) {
@@ -342,8 +390,10 @@ static void service_acts(struct input *input, struct vcpu *vcpu)
         register_honest(input, vcpu);
         break;
     case 10:
+        (void)model_receive(vcpu->domain->id, WORLD_PORT, KEEL_DOMAIN_ANY);
+        break;
     case 11:
-        receive_honest(vcpu);
+        (void)model_receive_all(vcpu->domain->id);
         break;
     case 12:
         changes_memory(input, vcpu);
@@ -356,6 +406,8 @@ static void service_acts(struct input *input, struct vcpu *vcpu)
         break;
     }
 }
+
+static uint32_t events;
 
 static void event(struct input *input)
 {
@@ -381,6 +433,9 @@ static void event(struct input *input)
     else
         service_acts(input, cpu->current);
     (void)host_leave();
+    lives_are();
+    if (++events % CHECK_EACH == 0 || !input->left || events == EVENTS_MAX)
+        model_check();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
@@ -389,6 +444,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
     world_begin(WORLD_RUNNING);
     memset(honest, 0, sizeof honest);
+    events = 0;
+    model_begin(&model_world);
+    ports_are();
+    lives_are();
     world_run(&input, event, EVENTS_MAX);
+    world_tell("seen: sent %lu, received %lu, waits %lu, woken %lu, steps %lu, refused %lu\n",
+               model_seen.sent, model_seen.received, model_seen.waits, model_seen.woken,
+               model_seen.steps, model_seen.refused);
     return 0;
 }

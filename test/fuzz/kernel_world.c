@@ -59,21 +59,29 @@ static uint64_t leaf_of(const struct space *space, uint64_t ipa, uint32_t *order
     }
 }
 
-static bool access_memory(const struct domain *domain, uint64_t ipa, void *buffer, size_t bytes,
+uint8_t *world_reach(const struct domain *domain, uint64_t ipa, bool write)
+{
+    uint32_t order;
+    uint64_t leaf = leaf_of(&domain->space, ipa, &order);
+
+    if (!leaf || stage2_is_device(leaf) || (write && !(leaf & STAGE2_S2AP_WRITE)))
+        return NULL;
+    return phys_to_virt(PADDR(stage2_address(leaf).v | (ipa & ((KEEL_PAGE_SIZE << order) - 1))));
+}
+
+/* What can be had of it is copied. */
+static bool access_memory(const struct domain *domain, uint64_t ipa, uint8_t *buffer, size_t bytes,
                           bool write)
 {
-    for (size_t done = 0; done < bytes; done++) {
-        uint32_t order;
-        uint64_t leaf = leaf_of(&domain->space, ipa + done, &order);
-        uint64_t mask = (KEEL_PAGE_SIZE << order) - 1;
+    for (size_t piece; bytes > 0; bytes -= piece, ipa += piece, buffer += piece) {
+        uint8_t *at = world_reach(domain, ipa, write);
 
-        if (!leaf || stage2_is_device(leaf) || (write && !(leaf & STAGE2_S2AP_WRITE)))
+        piece = KEEL_PAGE_SIZE - ipa % KEEL_PAGE_SIZE;
+        if (piece > bytes)
+            piece = bytes;
+        if (!at)
             return false;
-        uint8_t *at = phys_to_virt(PADDR(stage2_address(leaf).v | ((ipa + done) & mask)));
-        if (write)
-            *at = ((uint8_t *)buffer)[done];
-        else
-            ((uint8_t *)buffer)[done] = *at;
+        memcpy(write ? at : buffer, write ? buffer : at, piece);
     }
     return true;
 }
@@ -82,7 +90,7 @@ bool world_store(const struct domain *domain, uint64_t ipa, const void *from, si
 {
     union {
         const void *in;
-        void *out;
+        uint8_t *out;
     } buffer = {.in = from};
 
     return access_memory(domain, ipa, buffer.out, bytes, true);

@@ -67,5 +67,7 @@ uint64_t world_picture(void);
 /* The domain's own memory, as it sees it: false where it has none, or may not write. */
 bool world_store(const struct domain *domain, uint64_t ipa, const void *from, size_t bytes);
 bool world_load(const struct domain *domain, uint64_t ipa, void *to, size_t bytes);
+/* Where an IPA of it leads, up to the end of the page; or NULL. */
+uint8_t *world_reach(const struct domain *domain, uint64_t ipa, bool write);
 
 #endif
