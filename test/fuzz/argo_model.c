@@ -15,10 +15,8 @@
 #define MESSAGE_MAX 0xFFFFE0u /* of any message */
 #define SHARED_MAX  0x10000u  /* of a message in a wildcard ring */
 #define CHUNK       4096u     /* a message of one buffer up to this length takes one step */
-#define SLICE_MAX \
-    0x10000u              /* a message up to this length is protected once it had to start again, */
-#define SLICE_NS 1000000u /* for less than this */
-#define BIT(n)   (1ull << (n))
+#define SLICE_NS    1000000u /* a message that had to start again is protected for less than this */
+#define BIT(n)      (1ull << (n))
 
 struct message {
     uint32_t at;    /* position of its header */
@@ -43,13 +41,15 @@ struct ring {
     bool tame;
     uint32_t rx, raw; /* as the receiver wrote it, and what that means */
     uint32_t tx;
-    uint64_t put; /* bytes ever */
+    uint64_t put;   /* bytes ever */
+    uint64_t moved; /* the last step before something was sent or received */
     struct message *queue;
     uint32_t first, count, size;
     uint8_t *content; /* ring[] as it should be */
     uint64_t mark[3]; /* see share_most */
     uint32_t since[3][IDS];
     struct wait wait[IDS];
+    uint64_t slice[IDS]; /* when a message that had to start again went on here last; 0: never */
 };
 
 struct domain {
@@ -71,14 +71,15 @@ struct pending {
     bool active;
     uint64_t x[5];
     const struct ring *ring; /* sendv: where it writes */
+    uint64_t message;        /* of what describes it: another one begins anew */
     uint64_t digest;         /* of what it sends */
     uint64_t list;           /* notify: of its entries */
     uint64_t told, first;
-    uint64_t start;
     uint32_t steps;    /* without any reason but its length */
     uint32_t restarts; /* sendv: how often it began again */
     bool lost;         /* somebody else wrote there meanwhile */
-    bool loose;        /* notify: it goes on where another ended */
+    bool loose;        /* notify: it goes on where another ended, */
+    uint32_t filled;   /* as many entries were filled in by earlier steps */
 };
 
 /* What is predicted of an entry of notify. */
@@ -109,6 +110,7 @@ static struct {
     uint32_t results;
     bool again;   /* it may not be over */
     bool refused; /* or another may be in the way */
+    bool at_once; /* an error of the arguments alone: what goes on is not given up */
     /* register, unregister */
     struct keel_argo_register_ring args;
     uint64_t gfn[MODEL_PAGES];
@@ -116,14 +118,15 @@ static struct {
     struct ring *ring;
     struct keel_argo_addr source;
     uint32_t total, need, unread;
-    bool signals, loose_signals;
-    uint64_t digest;
+    bool signals;
+    uint64_t message, digest; /* see struct pending */
     uint8_t *bytes;
     /* notify */
     uint32_t nent, answers; /* as many are filled in */
     bool sure;
     uint64_t list;
     struct answer answer[KEEL_ARGO_NOTIFY_MAX];
+    struct keel_argo_ring_data_ent entry[KEEL_ARGO_NOTIFY_MAX]; /* as it was */
 } now;
 
 static uint8_t bytes[MODEL_PAGES * PAGE];
@@ -174,6 +177,14 @@ static struct ring *ring_find(uint32_t domain, uint32_t port, uint32_t partner)
             model.ring[i]->partner == partner)
             return model.ring[i];
     return NULL;
+}
+
+/* The one that takes the sender's messages. */
+static struct ring *ring_for(uint32_t domain, uint32_t port, uint32_t sender)
+{
+    struct ring *ring = ring_find(domain, port, sender);
+
+    return ring ? ring : ring_find(domain, port, KEEL_DOMAIN_ANY);
 }
 
 /* A byte of the ring, its header included, in its owner's memory: pinned, so it is there. */
@@ -276,6 +287,43 @@ static void ring_drop(struct ring *ring)
     free(ring->queue);
     free(ring->content);
     free(ring);
+}
+
+/* All of a ring's pages as they are before a step: what it may not write to is the same after it. */
+static struct {
+    uint32_t domain, pages; /* 0: nothing is compared */
+    uint64_t gfn[MODEL_PAGES];
+    uint8_t before[MODEL_PAGES * PAGE], after[MODEL_PAGES * PAGE];
+} picture;
+
+static void picture_take(uint32_t domain, const uint64_t *gfn, uint32_t pages)
+{
+    picture.domain = domain;
+    picture.pages = pages;
+    memcpy(picture.gfn, gfn, pages * sizeof *gfn);
+    for (uint32_t i = 0; i < pages; i++)
+        must(fetch(domain, gfn[i] * PAGE, picture.before + i * PAGE, PAGE));
+}
+
+static void picture_may_change(uint32_t from, uint32_t to)
+{
+    memcpy(picture.before + from, picture.after + from, to - from);
+}
+
+/* `space` bytes behind `tx` of ring[] may be different, and tx_ptr. */
+static void picture_compare(uint32_t len, uint32_t tx, uint32_t space)
+{
+    for (uint32_t i = 0; i < picture.pages; i++)
+        must(fetch(picture.domain, picture.gfn[i] * PAGE, picture.after + i * PAGE, PAGE));
+    if (len) {
+        uint32_t end = tx + space < len ? tx + space : len;
+
+        picture_may_change(TX_PTR, TX_PTR + 4);
+        picture_may_change(HEADER + tx, HEADER + end);
+        picture_may_change(HEADER, HEADER + tx + space - end);
+    }
+    must(memcmp(picture.before, picture.after, picture.pages * PAGE) == 0);
+    picture.pages = 0;
 }
 
 /* ---- shares ---- */
@@ -505,6 +553,10 @@ static void predict_tx(void)
     memcpy(&rx, model.world->at(now.domain, now.gfn[0] * PAGE, false), sizeof rx);
     memcpy(&tx, model.world->at(now.domain, now.gfn[0] * PAGE + TX_PTR, false), sizeof tx);
     tx_begins = tx < now.args.len && tx % SLOT == 0 ? tx : rx_meant(rx, now.args.len);
+    for (uint32_t i = 1; i < now.x[3]; i++)
+        if (now.gfn[i] == now.gfn[0])
+            return; /* its tx_ptr is also in ring[] */
+    picture_take(now.domain, now.gfn, (uint32_t)now.x[3]);
 }
 
 static void registered(uint64_t told)
@@ -539,6 +591,7 @@ static void registered(uint64_t told)
                 ring_has(model.ring[i], ring->gfn[n]))
                 ring->tame = model.ring[i]->tame = false;
     must(ring_word(ring, TX_PTR) == tx_begins || !ring->tame);
+    picture_compare(ring->len, 0, 0);
     ring_takes_over(ring, old);
     ring->tx = tx_begins;
     ring->put = ring->len + ring->tx; /* so that what was consumed is not below 0 */
@@ -562,10 +615,13 @@ static void predict_unregister(void)
         return predict(-KEEL_EINVAL);
     now.ring = ring_find(now.domain, args.aport, args.partner_id);
     predict(now.ring ? 0 : -KEEL_ENOENT);
+    if (now.ring)
+        picture_take(now.domain, now.ring->gfn, now.ring->pages);
 }
 
 static void unregistered(uint64_t told)
 {
+    picture_compare(0, 0, 0);
     rings_changed(&model.domain[now.domain], told, waiting(now.ring, true),
                   waiting(now.ring, false));
     ring_drop(now.ring);
@@ -590,9 +646,7 @@ static int64_t send_allowed(const struct keel_argo_send_addr *addr)
         return -KEEL_ESRCH;
     if (model.domain[addr->dst.domain_id].life != MODEL_RUNS)
         return -KEEL_ECONNREFUSED;
-    now.ring = ring_find(addr->dst.domain_id, addr->dst.aport, now.domain);
-    if (!now.ring)
-        now.ring = ring_find(addr->dst.domain_id, addr->dst.aport, KEEL_DOMAIN_ANY);
+    now.ring = ring_for(addr->dst.domain_id, addr->dst.aport, now.domain);
     return now.ring ? 0 : -KEEL_ECONNREFUSED;
 }
 
@@ -618,18 +672,14 @@ static bool gather(const struct keel_argo_iov *iov, uint32_t niov)
     return true;
 }
 
-/* Another's message, of at most 64 KiB, that had to start again and is being copied by a CPU right now: it
- * may be let finish. A sender that does not run is in nobody's way. */
+/* Another's message, of at most 64 KiB, that had to start again: for a while it may be let finish, or be given
+ * up, while its sender is on a CPU. One that does not run is in nobody's way. */
 static bool another_is_protected(void)
 {
-    for (uint32_t d = 0; d < IDS; d++) {
-        const struct pending *pending = &model.pending[d];
-
-        if (d != now.domain && pending->active && pending->ring == now.ring &&
-            pending->x[0] == KEEL_ARGO_SENDV && pending->restarts > 0 &&
-            model.world->now() - pending->start < SLICE_NS && model.world->on_cpu(d))
+    for (uint32_t d = 0; d < IDS; d++)
+        if (d != now.domain && now.ring->slice[d] && model.world->on_cpu(d) &&
+            model.world->now() - now.ring->slice[d] < SLICE_NS)
             return true;
-    }
     return false;
 }
 
@@ -649,6 +699,8 @@ static void predict_send(void)
         return predict(-KEEL_EFAULT);
     status = send_allowed(&addr);
     ring = now.ring;
+    if (ring && ring->tame)
+        picture_take(ring->domain, ring->gfn, ring->pages);
     if (status == 0)
         status = send_length(iov, niov);
     if (status < 0)
@@ -670,10 +722,22 @@ static void predict_send(void)
     if (may_fit(ring, now.domain, now.need, now.unread)) {
         predict(gather(iov, niov) ? (int64_t)now.total : -KEEL_EFAULT);
         now.bytes = bytes;
+        now.message = digest(digest(now.x[4], &addr, sizeof addr), iov, niov * sizeof iov[0]);
         now.digest = digest(now.x[4], bytes, now.total);
         now.refused = another_is_protected();
         now.again = niov > 1 || now.total > CHUNK || now.refused;
     }
+}
+
+/* Nothing but what is free, if that. */
+static void send_wrote(bool any)
+{
+    const struct ring *ring = now.ring;
+
+    if (any)
+        picture_compare(ring->len, ring->tx, ring->len - SLOT - now.unread);
+    else
+        picture_compare(0, 0, 0);
 }
 
 /* The sender did not come to its end. Nobody sees anything of it, and its space is nobody's. */
@@ -684,12 +748,14 @@ static void send_goes_on(void)
     must(now.again && now.ring);
     pending->steps = now.refused || pending->lost ? 0 : pending->steps + 1;
     must(pending->steps <= 8 + 2 * now.x[3] + now.total / (PAGE / 2));
-    if (pending->ring != now.ring) {
+    if (pending->ring != now.ring || pending->message != now.message) {
+        pending->restarts += pending->message != 0; /* in place of another, or elsewhere */
+        pending->message = now.message;
         pending->digest = now.digest;
-        pending->start = model.world->now();
     }
-    if (pending->lost && pending->restarts++ == 0)
-        pending->start = model.world->now();
+    pending->restarts += pending->lost;
+    if (pending->restarts > 0)
+        now.ring->slice[now.domain] = model.world->now();
     pending->lost = false;
     pending->ring = now.ring;
     for (uint32_t d = 0; d < IDS; d++)
@@ -720,13 +786,15 @@ static void message_sent(uint64_t told)
                                     .bytes = now.total,
                                     .sender = (uint16_t)now.domain,
                                     .counted = true};
-        message->loose = pending->active && pending->ring == ring && pending->digest != now.digest;
+        message->loose = pending->active && pending->ring == ring &&
+                         pending->message == now.message && pending->digest != now.digest;
         content_put(ring, ring->tx, &header, sizeof header);
         content_put(ring, ring->tx + SLOT, now.bytes, now.total);
     }
     share_put(ring, now.domain, now.unread, now.need);
     ring->tx = (ring->tx + now.need) % ring->len;
     ring->put += now.need;
+    ring->moved = model.step;
     if (ring->tame) {
         ring_check(ring, false);
         message_check(ring, queue_at(ring, ring->count - 1));
@@ -747,9 +815,7 @@ static void predict_entry(const struct keel_argo_ring_data_ent *entry, struct an
     answer->life = (uint16_t)model.domain[to].incarnation;
     if (model.domain[to].life != MODEL_RUNS)
         return;
-    ring = ring_find(to, entry->ring.aport, now.domain);
-    if (!ring)
-        ring = ring_find(to, entry->ring.aport, KEEL_DOMAIN_ANY);
+    ring = ring_for(to, entry->ring.aport, now.domain);
     if (!ring)
         return;
     unread = ring_unread(ring);
@@ -801,9 +867,10 @@ static void predict_notify(void)
             fault = true;
             break;
         }
+        now.entry[i] = entry;
         now.list = digest(now.list, &entry.ring, sizeof entry.ring);
         now.list = digest(now.list, &entry.space_required, sizeof entry.space_required);
-        if (denied || fault)
+        if (denied)
             continue;
         if (entry.ring.domain_id < IDS &&
             !may_send(now.domain, entry.ring.domain_id, entry.ring.aport)) {
@@ -812,7 +879,8 @@ static void predict_notify(void)
         }
         predict_entry(&entry, &now.answer[i]);
         now.answers = i + 1;
-        fault = !writable(now.domain, at, sizeof entry);
+        fault |=
+            !writable(now.domain, at, sizeof entry); /* those behind it may be looked at, too */
     }
     if (fault)
         predict(-KEEL_EFAULT);
@@ -846,7 +914,7 @@ static void notify_woke(uint64_t told, bool over, bool loose)
                 wait->may = !surely; /* this ring may not be the one that it was told for */
                 model_seen.woken++;
             } else if (over && !loose && ring->tame && wait->must && wait->since < first &&
-                       model.domain[d].life == MODEL_RUNS) {
+                       ring->moved < first && model.domain[d].life == MODEL_RUNS) {
                 must(!must_fit(ring, d, wait->need, unread));
             }
         }
@@ -877,24 +945,47 @@ static void notify_asked(const struct answer *answer, const struct keel_argo_rin
     }
 }
 
+static struct keel_argo_ring_data_ent entry_now(uint32_t i)
+{
+    struct keel_argo_ring_data_ent entry;
+
+    must(fetch(now.domain, now.x[1] + sizeof(struct keel_argo_ring_data) + i * sizeof entry, &entry,
+               sizeof entry));
+    return entry;
+}
+
+static bool entry_is(const struct keel_argo_ring_data_ent *entry, const struct answer *answer)
+{
+    return ((entry->flags ^ answer->flags) & ~answer->either) == 0 && entry->life == answer->life &&
+           entry->max_message_size == answer->max;
+}
+
 static void notified(int64_t result, bool loose)
 {
+    struct pending *pending = &model.pending[now.domain];
     /* Two reasons to end: which came first is open, and how many entries were filled in. */
     bool sure = now.results == 1 && result != -KEEL_EFAULT && result != MODEL_AGAIN && !loose;
 
     for (uint32_t i = 0; i < now.answers; i++) {
-        uint64_t at = now.x[1] + sizeof(struct keel_argo_ring_data) +
-                      i * sizeof(struct keel_argo_ring_data_ent);
-        const struct answer *answer = &now.answer[i];
-        struct keel_argo_ring_data_ent entry;
+        struct keel_argo_ring_data_ent entry = entry_now(i);
 
-        must(fetch(now.domain, at, &entry, sizeof entry));
-        if (sure) {
-            must(((entry.flags ^ answer->flags) & ~answer->either) == 0);
-            must(entry.life == answer->life && entry.max_message_size == answer->max);
-        }
+        must(memcmp(&entry.ring, &now.entry[i].ring, sizeof entry.ring) == 0);
+        must(entry.space_required == now.entry[i].space_required);
+        must(!sure || i < pending->filled || entry_is(&entry, &now.answer[i]));
         if (entry.ring.domain_id < IDS)
-            notify_asked(answer, &entry, sure);
+            notify_asked(&now.answer[i], &entry, sure && i >= pending->filled);
+    }
+    for (uint32_t i = now.answers; sure && i < now.nent; i++) { /* behind one that was denied */
+        struct keel_argo_ring_data_ent entry = entry_now(i);
+
+        must(memcmp(&entry, &now.entry[i], sizeof entry) == 0);
+    }
+    while (result == MODEL_AGAIN && pending->filled < now.answers) {
+        struct keel_argo_ring_data_ent entry = entry_now(pending->filled);
+
+        if (!entry_is(&entry, &now.answer[pending->filled]))
+            break;
+        pending->filled++;
     }
     if (now.nent)
         model_wrote(now.domain, now.x[1] + sizeof(struct keel_argo_ring_data),
@@ -989,10 +1080,12 @@ void model_told(uint64_t told)
 void model_before(uint32_t domain, const uint64_t x[5])
 {
     memset(&now, 0, offsetof(typeof(now), answer));
+    picture.pages = 0;
     now.domain = domain;
     memcpy(now.x, x, sizeof now.x);
     now.list = 1;
     model.step++;
+    now.at_once = (x[3] | x[4]) >> 32 || x[0] - 1 >= KEEL_ARGO_NOTIFY;
     if ((x[3] | x[4]) >> 32)
         predict(-KEEL_EINVAL);
     else if (x[0] == KEEL_ARGO_REGISTER_RING)
@@ -1044,6 +1137,8 @@ static void goes_on(uint64_t told)
     memcpy(pending->x, now.x, sizeof now.x);
     if (now.x[0] == KEEL_ARGO_SENDV) {
         must(told == 0);
+        send_wrote(true);
+        must(!now.ring->tame || ring_word(now.ring, TX_PTR) == now.ring->tx);
         send_goes_on();
         return;
     }
@@ -1063,6 +1158,13 @@ void model_after(int64_t result, uint64_t told)
         return;
     }
     predicted(result);
+    if (now.at_once) {
+        must(told == 0);
+        model_seen.refused++;
+        return;
+    }
+    if (now.x[0] == KEEL_ARGO_SENDV && now.ring)
+        send_wrote(result >= 0 || result == -KEEL_EFAULT);
     if (!continues(pending))
         *pending = (struct pending){0};
     if (now.x[0] == KEEL_ARGO_NOTIFY && now.sure) {
@@ -1106,6 +1208,7 @@ static bool ring_receive(struct ring *ring)
     memcpy(ring_byte(ring, RX_PTR), &ring->rx, sizeof ring->rx);
     ring->first = (ring->first + 1) % ring->size;
     ring->count--;
+    ring->moved = model.step;
     model_seen.received++;
     return true;
 }
@@ -1115,6 +1218,34 @@ bool model_receive(uint32_t domain, uint32_t port, uint32_t partner)
     struct ring *ring = ring_find(domain, port, partner);
 
     return ring && ring_receive(ring);
+}
+
+uint32_t model_space(uint32_t sender, uint32_t domain, uint32_t port)
+{
+    const struct ring *ring = ring_for(domain, port, sender);
+    uint32_t space, unread, share;
+
+    if (!ring || !ring->tame || model.domain[domain].life != MODEL_RUNS)
+        return 0;
+    unread = ring_unread(ring);
+    space = ring->len - SLOT - unread;
+    if (ring->quota && unread) {
+        share = share_least(ring, sender);
+        if (space > ring->quota - share)
+            space = ring->quota - share;
+    }
+    space = space > SLOT ? space - SLOT : 0;
+    return space < ring->max ? space : ring->max;
+}
+
+bool model_signals(uint32_t domain, uint32_t port, uint32_t partner, uint32_t value)
+{
+    const struct ring *ring = ring_find(domain, port, partner);
+
+    if (!ring || !ring->tame || model.domain[domain].life != MODEL_RUNS)
+        return false;
+    memcpy(ring_byte(ring, SIGNALS), &value, sizeof value);
+    return true;
 }
 
 uint32_t model_receive_all(uint32_t domain)

@@ -58,6 +58,12 @@ bool model_receive(uint32_t domain, uint32_t port, uint32_t partner);
 /* The same of each of its rings. How many. */
 uint32_t model_receive_all(uint32_t domain);
 
+/* The longest message that the ring for the sender would take now, or 0. */
+uint32_t model_space(uint32_t sender, uint32_t domain, uint32_t port);
+
+/* The owner of a tame ring says which messages it wants to be signalled for. False: no such ring. */
+bool model_signals(uint32_t domain, uint32_t port, uint32_t partner, uint32_t value);
+
 /* Every tame ring is what it should be: pointers, and every byte that is unread. */
 void model_check(void);
 

@@ -13,6 +13,7 @@ import base64
 import functools
 import operator
 import pathlib
+import random
 import struct
 import sys
 
@@ -68,6 +69,8 @@ ELFS = {
 }
 SIZES = struct.pack('<HH', 7, 0x1234)     # 16 MiB, a ramdisk
 SEEDS = {
+    # As many events as one input has: from nothing, libFuzzer would take long to get so far.
+    'argo': {f'random-{n}': random.Random(n).randbytes(32 + 120 * 16) for n in range(100)},
     'cpio': {
         'bundle': archive(('system.dtb', b'\xd0\x0d\xfe\xed'), ('builder', b'\x7fELF'), ('console', b'c' * 99)),
         'empty': archive(),
