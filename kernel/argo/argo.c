@@ -661,7 +661,7 @@ static int64_t append_begin(struct vcpu *vcpu, struct argo_ring *ring, const str
     if (append->vcpu == vcpu && append->incarnation == vcpu->domain->incarnation &&
         memcmp(&append->send, send, offsetof(struct send, iov[send->niov])) == 0)
         return 0;
-    if (append->vcpu && time_now() < append->until &&
+    if (append->vcpu && append->vcpu != vcpu && time_now() < append->until &&
         READ_ONCE(append->vcpu->state) == VCPU_RUNNING)
         return ARGO_AGAIN;
     append->vcpu = vcpu;

@@ -977,6 +977,19 @@ START_TEST(protection_ends)
 }
 END_TEST
 
+START_TEST(nobody_is_in_the_way_of_oneself)
+{
+    two_senders();
+    steps(1, 3);
+    EXPECT_EQ(message_send(2, 0, PORT, 2, ADDR(DATA), 10), 10);
+    steps(1, 1); /* protected, and given up for another one */
+    message_args(1, 0, PORT, ADDR(DATA), 100);
+    EXPECT_EQ(message_step(1, 1, 1), 100);
+    take(2, 10);
+    take(1, 100);
+}
+END_TEST
+
 /* Where the first bytes of the next message's payload will be. */
 static uint8_t *next_payload(void)
 {
@@ -1785,6 +1798,7 @@ static void tests_add(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, long_messages_in_steps);
     tcase_add_test(tests, a_short_message_overtakes);
     tcase_add_test(tests, protection_ends);
+    tcase_add_test(tests, nobody_is_in_the_way_of_oneself);
     tcase_add_test(tests, one_restart_each);
     tcase_add_test(tests, chunks_in_one_call);
     tcase_add_test(tests, a_half_message_dies);
