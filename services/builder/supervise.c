@@ -225,6 +225,8 @@ static void restart_after_death(uint16_t id)
     }
     for (uint32_t i = 0; i < life[id].restarts && factor < BACKOFF_FACTOR_MAX; i++)
         factor *= 2;
+    if (factor > BACKOFF_FACTOR_MAX)
+        factor = BACKOFF_FACTOR_MAX;
     life[id].restarts++;
     if (backoff == 0)
         start(id);

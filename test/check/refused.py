@@ -6,7 +6,7 @@ TAP on standard output.
     refused.py BUILD PART       PART: systems, bundles or platforms
 
 The messages are the checker's, as run.py and bad/ have them: whoever finds it at boot has no other words for it.
-KEEL_QEMU means what it does for boot/run.
+KEEL_QEMU and KEEL_CPU mean what they do for boot/run.
 """
 import os
 import pathlib
@@ -22,6 +22,7 @@ from files import FILES, bundle  # noqa: E402
 from run import GOOD, Checker, bad_bundles, expected  # noqa: E402
 
 QEMU = os.environ.get('KEEL_QEMU', 'qemu-system-aarch64')
+CPU = os.environ.get('KEEL_CPU', 'cortex-a72')
 MACHINE = 'virt,virtualization=on,gic-version=3'
 RAM, MEMORY = 0x40000000, 1 << 30
 
@@ -48,7 +49,7 @@ class Machine:
 
     def boot(self, initrd, tree=None, initrd_at=None):
         """Everything that is said until QEMU ends; None: it did not end."""
-        command = [QEMU, '-M', MACHINE, '-cpu', 'cortex-a72', '-smp', '2', '-m', str(MEMORY >> 20), '-nodefaults',
+        command = [QEMU, '-M', MACHINE, '-cpu', CPU, '-smp', '2', '-m', str(MEMORY >> 20), '-nodefaults',
                    '-display', 'none', '-serial', 'stdio', '-no-reboot', '-kernel', self.image]
         (self.folder / 'initrd').write_bytes(initrd)
         if initrd_at:
@@ -68,7 +69,7 @@ class Machine:
 
     def platform(self):
         """The source of QEMU's own device tree."""
-        subprocess.run([QEMU, '-M', f'{MACHINE},dumpdtb={self.folder / "dump"}', '-cpu', 'cortex-a72', '-smp', '2',
+        subprocess.run([QEMU, '-M', f'{MACHINE},dumpdtb={self.folder / "dump"}', '-cpu', CPU, '-smp', '2',
                         '-m', str(MEMORY >> 20), '-nodefaults', '-display', 'none'], check=True, capture_output=True)
         return subprocess.run(['dtc', '-q', '-I', 'dtb', '-O', 'dts', self.folder / 'dump'], check=True,
                               stdout=subprocess.PIPE, text=True).stdout

@@ -10,13 +10,14 @@ import tempfile
 from keel import Tap, guest, service, system
 
 QEMU = os.environ.get('KEEL_QEMU', 'qemu-system-aarch64')
+CPU = os.environ.get('KEEL_CPU', 'cortex-a72')
 MACHINE = 'virt,virtualization=on,gic-version=3'
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix='keel-test-') as work, Tap() as tap:
         tree = pathlib.Path(work, 'four.dtb')
-        subprocess.run([QEMU, '-M', f'{MACHINE},dumpdtb={tree}', '-cpu', 'cortex-a72', '-smp', '4', '-m', '2048',
+        subprocess.run([QEMU, '-M', f'{MACHINE},dumpdtb={tree}', '-cpu', CPU, '-smp', '4', '-m', '2048',
                         '-nodefaults', '-display', 'none'], check=True, capture_output=True)
         # QEMU leaves a megabyte of zeros.
         subprocess.run(['dtc', '-q', '-I', 'dtb', '-O', 'dtb', '-o', tree, tree], check=True)

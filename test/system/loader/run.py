@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Boots the loader on QEMU; TAP on standard output. See --help."""
+"""Boots the loader on QEMU; TAP on standard output. See --help.
+KEEL_QEMU and KEEL_CPU mean what they do for boot/run."""
 import argparse
 import os
 import pathlib
@@ -18,7 +19,7 @@ def arguments():
     parser.add_argument('image')
     parser.add_argument('builder')
     parser.add_argument('--machine', default='virt,virtualization=on,gic-version=3')
-    parser.add_argument('--cpu', default='cortex-a72')
+    parser.add_argument('--cpu', default=os.environ.get('KEEL_CPU', 'cortex-a72'))
     parser.add_argument('--cpus', default='1')
     parser.add_argument('--memory', default='512M')
     parser.add_argument('--bundle', default='good', choices=BUNDLES)

@@ -5,7 +5,8 @@
  * back what it has: see stress.h.
  *
  *   shared | own     one ring for all, or one for each, of which the first sender's is the largest
- *   N                messages that are enough
+ *   N                messages that are enough, and
+ *   SECONDS          since the first sender that tells began
  *   NAME...          senders; those before "guests" tell it
  */
 #include "stress.h"
@@ -50,6 +51,7 @@ static struct {
 } own[SOURCES];
 static uint32_t rings;
 static uint64_t target, total;
+static uint64_t began, least, lasted; /* ticks */
 
 /* A ring of any length: libs/argo's end at 1 MiB. */
 static int64_t ring_open(uint32_t i, uint16_t partner, uint32_t len)
@@ -144,6 +146,8 @@ static void count(struct source *from, const struct argo_message *message)
 {
     uint32_t life = message->type >> NUMBER_BITS, number = message->type & NUMBER_MASK;
 
+    if (from->tells && began == 0)
+        began = keel_counter();
     if (life != from->life) {
         from->disorder += from->tells && life < from->life;
         from->life = life;
@@ -246,7 +250,17 @@ static bool all_told(void)
     for (uint32_t i = 0; i < sources; i++)
         if (!source[i].told)
             return false;
-    return total >= target;
+    return lasted != 0;
+}
+
+static void look_enough(void)
+{
+    if (lasted != 0 || total < target || began == 0 || keel_counter() - began < least)
+        return;
+    lasted = keel_counter() - began;
+    printf("enough: %llu messages in %llu ms\n", (unsigned long long)total,
+           (unsigned long long)(lasted / clock_ticks(CLOCK_NS_PER_MS)));
+    tell_enough(NULL);
 }
 
 static void report(const struct source *from)
@@ -295,9 +309,10 @@ static bool find_sources(int names, char **name)
 
 int main(int argc, char **argv)
 {
-    if (argc < 4 || loop_begin() < 0 || !find_sources(argc - 3, argv + 3))
+    if (argc < 5 || loop_begin() < 0 || !find_sources(argc - 4, argv + 4))
         return 1;
     target = strtoull(argv[2], NULL, 10);
+    least = strtoull(argv[3], NULL, 10) * keel_counter_frequency();
     uint32_t before = rings_left();
 
     if (!open_rings(strcmp(argv[1], "shared") == 0)) {
@@ -312,8 +327,7 @@ int main(int argc, char **argv)
         if (!take_some())
             events = loop_turn(events);
         argo_notify();
-        if (total >= target && timer.deadline == 0)
-            tell_enough(NULL);
+        look_enough();
     }
     uint32_t held = pinned(), corrupt = 0;
 
