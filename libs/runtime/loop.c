@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define MESSAGES_PER_TURN 32       /* of one ring, before exits and timers are looked at again */
-#define TURN_NS           2000000u /* after which each ring has at most one more message's turn */
+#define TURN_NS           2000000u /* after which each ring has at most one more message's turn, and notices have none */
 #define TIMERS_PER_TURN   16
 #define INTERRUPT_BITS    32u
 
@@ -354,12 +354,14 @@ static __attribute__((noinline)) bool notice_serve(void)
     return true;
 }
 
-/* The kernel ring, until it is empty; each answer but the last is sent. An exit is handled where it
- * lies: only the kernel writes to this ring, and not there before rx_ptr is moved. */
+/* The kernel ring, until it is empty, or until notices have taken a turn's time: to build a domain anew
+ * after its death takes long enough for others to die. Each answer but the last is sent. An exit is handled
+ * where it lies: only the kernel writes to this ring, and not there before rx_ptr is moved. */
 static inline __attribute__((always_inline)) struct answer kernel_serve(void)
 {
     struct keel_argo_ring *ring = loop.kernel.shared;
     struct answer answer = {.due = false};
+    uint64_t turn_end = 0;
     uint32_t rx;
     while ((rx = loop.kernel.rx) != __atomic_load_n(&ring->tx_ptr, __ATOMIC_ACQUIRE)) {
         const struct exit_message *message = (const void *)&ring->ring[rx];
@@ -369,9 +371,14 @@ static inline __attribute__((always_inline)) struct answer kernel_serve(void)
                                  message->header.message_type != KEEL_MESSAGE_EXIT ||
                                  message->header.len != sizeof(*message),
                              false)) {
+            if (turn_end == 0)
+                turn_end = keel_counter() + clock_ticks(TURN_NS);
             if (!notice_serve())
                 break;
-            continue;
+            if (keel_counter() < turn_end)
+                continue;
+            events_kept |= EVENT(KEEL_EVENT_KERNEL);
+            break;
         }
         answer.peer = message->exit.peer;
         answer.seq = message->exit.seq;

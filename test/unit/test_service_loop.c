@@ -258,6 +258,37 @@ START_TEST(life_and_loss_reach_their_handlers)
 }
 END_TEST
 
+/* It takes longer than a turn, and meanwhile the next one ends. */
+static void on_death(void *context, const struct keel_life *life)
+{
+    (void)context;
+    record("life; ");
+    fake_counter += 50;
+    append(kernel_ring, kernel_len, KEEL_MESSAGE_LIFE, life, sizeof(*life));
+}
+
+START_TEST(deaths_without_end_do_not_hold_up_messages_and_timers)
+{
+    struct keel_life life = {.state = KEEL_DOMAIN_STOPPED};
+    static struct loop_watch watch = {.life = on_death};
+    static struct loop_timer timer;
+    uint64_t events = EVENT(KEEL_EVENT_KERNEL) | EVENT(KEEL_EVENT_ARGO);
+
+    accepting = true;
+    loop_watch(&watch);
+    ck_assert_int_eq(loop_port(5, KEEL_DOMAIN_ANY, 8000, on_message, NULL), 0);
+    append(port_ring, port_len, 1, "", 0);
+    append(kernel_ring, kernel_len, KEEL_MESSAGE_LIFE, &life, sizeof(life));
+    loop_timer_set(&timer, fake_counter + 70, on_handler, name_one);
+    events = again(events);
+    ck_assert_str_eq(made(), "life; message 1; notify; wait 1; ");
+    ck_assert_uint_eq(events, EVENT(KEEL_EVENT_KERNEL));
+    events = again(events);
+    ck_assert_str_eq(made(), "life; one; wait 1; ");
+    ck_assert_uint_eq(events, EVENT(KEEL_EVENT_KERNEL));
+}
+END_TEST
+
 START_TEST(messages_are_handled_and_space_is_told)
 {
     accepting = true;
@@ -399,6 +430,7 @@ int main(void)
     tcase_add_test(tests, a_failed_answer_stops_nothing);
     tcase_add_test(tests, a_later_answer_is_not_sent);
     tcase_add_test(tests, life_and_loss_reach_their_handlers);
+    tcase_add_test(tests, deaths_without_end_do_not_hold_up_messages_and_timers);
     tcase_add_test(tests, messages_are_handled_and_space_is_told);
     tcase_add_test(tests, a_flood_of_messages_does_not_hold_up_exits);
     tcase_add_test(tests, a_refused_message_stays_until_resumed);
